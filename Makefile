@@ -1,0 +1,87 @@
+# fuseline: make demo · make check · make · make bench · make install · make clean
+# For Debian 12.  Missing packages are installed first (as root, or through sudo); nothing else is fetched.
+
+# ---- packages; name=VERSION where the code relies on one upstream version ----
+BUILD_PACKAGES := gcc libc6-dev git openocd=0.12. libunicorn-dev=2.0. libinih-dev libjansson-dev libelf-dev \
+                  gcc-arm-none-eabi libnewlib-arm-none-eabi
+CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace socat procps scdoc
+
+# ---- how it is built ----
+prefix  := /usr/local
+JOBS    := 2
+WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wwrite-strings -Wstrict-prototypes \
+           -Wmissing-prototypes -Wvla -Wformat=2 -Wimplicit-fallthrough -Wundef -Werror
+CFLAGS  := -std=c11 -D_GNU_SOURCE -g $(WARN) -I. -Ibuild/gen -MMD -MP
+HARDEN  := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE
+ASAN    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+LDLIBS  := -linih -ljansson -lelf
+
+# ---- what it is built from ----
+ROOMS   := base cli cli/ui flash flash/chips flash/openocd flash/vchip
+SRC     := $(wildcard $(ROOMS:=/*.c))
+LIB     := $(filter-out cli/main.c flash/vchip/main.c,$(SRC))
+TESTS   := $(patsubst %.c,%,$(shell find tests -name '*_test.c' | sort))
+BATS    := $(shell find tests -name '*.bats' | sort)
+CHIPS   := stm32l476 stm32f407
+ELF     := $(foreach c,$(CHIPS),build/firmware/selftest-$(c).elf build/firmware/blink-$(c).elf)
+
+all: build/fuseline build/vchip $(ELF)
+
+# ---- three lanes: build/ is the product, build/asan/ the same under sanitizers, build/clang/ clang's opinion ----
+build/%.o: %.c | build/.packages
+	@mkdir -p $(@D)
+	gcc $(CFLAGS) $(HARDEN) -c -o $@ $<
+build/asan/%.o: %.c | build/.packages-check
+	@mkdir -p $(@D)
+	gcc $(CFLAGS) $(ASAN) -c -o $@ $<
+build/clang/%.o: %.c | build/.packages-check
+	@mkdir -p $(@D)
+	clang $(CFLAGS) -O1 -c -o $@ $<
+
+build/asan/%: LDFLAGS += $(ASAN)
+build/lib.a: $(LIB:%.c=build/%.o)
+build/asan/lib.a: $(LIB:%.c=build/asan/%.o)
+%.a:
+	@rm -f $@
+	ar rcs $@ $^
+build/fuseline build/asan/fuseline: %/fuseline: %/cli/main.o %/lib.a
+	gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
+build/vchip build/asan/vchip: %/vchip: %/flash/vchip/main.o %/lib.a
+	gcc $(LDFLAGS) -o $@ $^ -lunicorn -lm
+$(TESTS:%=build/%) $(TESTS:%=build/asan/%): %: %.o
+	gcc $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lunicorn -lm
+$(TESTS:%=build/%): build/lib.a
+$(TESTS:%=build/asan/%): build/asan/lib.a
+$(TESTS:%=build/%.o): | build/.packages-check
+
+# ---- the jobs ----
+check: all build/asan/fuseline build/asan/vchip $(TESTS:%=build/%) $(TESTS:%=build/asan/%) \
+       $(SRC:%.c=build/clang/%.o) $(TESTS:%=build/clang/%.o)
+	@tests/run $(JOBS) $(TESTS:%=build/%) $(BATS:%=build@%) $(TESTS:%=build/asan/%) $(ASAN_BATS:%=build/asan@%)
+
+demo: all
+	@tests/e2e/demo.sh
+
+bench: all
+	@tests/bench/otp_burn.sh
+
+install: all
+	install -D -m 755 build/fuseline $(DESTDIR)$(prefix)/bin/fuseline
+	install -D -m 755 build/vchip $(DESTDIR)$(prefix)/bin/vchip
+
+clean:
+	rm -rf build
+
+# ---- packages: asked once per change of the lists above ----
+build/.packages: Makefile tests/packages
+	@tests/packages $(BUILD_PACKAGES)
+	@mkdir -p $(@D) && touch $@
+build/.packages-check: Makefile tests/packages | build/.packages
+	@tests/packages $(CHECK_PACKAGES)
+	@mkdir -p $(@D) && touch $@
+
+.PHONY: all check demo bench install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,92 @@
+#include "base/err.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static const struct {
+    int exit;
+    const char *meaning;
+} codes[ERR_CODES] = {
+    [ERR_OK] = { 0, "done, or already exactly so" },
+    [ERR_NO] = { 1, "checked, and the answer is no" },
+    [ERR_USAGE] = { 64, "the command line is wrong" },
+    [ERR_INPUT] = { 65, "the input's content is wrong" },
+    [ERR_NOINPUT] = { 66, "the input is not there" },
+    [ERR_UNAVAILABLE] = { 69, "no token, programmer, chip or registry" },
+    [ERR_INTERNAL] = { 70, "a bug of ours: please report it" },
+    [ERR_CREATE] = { 73, "an output cannot be created" },
+    [ERR_IO] = { 74, "reading or writing failed" },
+    [ERR_RETRY] = { 75, "failed for now, nothing was burned: try again" },
+    [ERR_PROTOCOL] = { 76, "the programmer or the peer broke its protocol" },
+    [ERR_RIGHTS] = { 77, "PIN, permission or read protection" },
+    [ERR_CONFIG] = { 78, "the configuration is wrong" },
+    [ERR_CONFLICT] = { 80, "another chip or identity is there: nothing was written" },
+    [ERR_INCOMPLETE] = { 81, "interrupted after the first burn: repeat to complete" },
+    [ERR_DAMAGED] = { 82, "the part is damaged: quarantine it" },
+};
+
+static enum err_code err_fill(struct err *e, const struct fault *f, const char *op, const char *source, long native,
+                              const char *fmt, va_list ap)
+{
+    *e = (struct err){ .code = f->code, .fault = f, .op = op, .source = source, .native = native };
+    (void)vsnprintf(e->subject, sizeof e->subject, fmt, ap); /* cut, by contract */
+    for (char *p = e->subject; *p != '\0'; p++)
+        if (iscntrl((unsigned char)*p))
+            *p = '?';
+    return e->code;
+}
+
+enum err_code err_set(struct err *e, const struct fault *f, const char *op, const char *source, long native, const char *fmt,
+                      ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    enum err_code rc = err_fill(e, f, op, source, native, fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+enum err_code err_errno(struct err *e, const struct fault *f, const char *op, const char *fmt, ...)
+{
+    long native = errno;
+    va_list ap;
+
+    va_start(ap, fmt);
+    enum err_code rc = err_fill(e, f, op, "errno", native, fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+int err_exit_status(enum err_code code)
+{
+    return codes[code].exit;
+}
+
+const char *err_code_meaning(enum err_code code)
+{
+    return codes[code].meaning;
+}
+
+static int badness(enum err_code code)
+{
+    switch (code) {
+    case ERR_OK:
+        return 0;
+    case ERR_DAMAGED:
+        return 4;
+    case ERR_CONFLICT:
+        return 3;
+    case ERR_INCOMPLETE:
+        return 2;
+    default:
+        return 1;
+    }
+}
+
+enum err_code err_worse(enum err_code a, enum err_code b)
+{
+    return badness(b) > badness(a) ? b : a;
+}
