@@ -64,23 +64,33 @@ void silicon_new_part(struct silicon *s, const uint8_t uid[CHIP_UID_LEN]);
 
 /* Power up (on), with registers at reset values and options loaded, or down.  While down every access is BUS_FAULT. */
 void silicon_power(struct silicon *s, bool on);
-/* System reset: the register block goes to its reset values, an operation under way ends; the intrusion latch stays. */
+/* System reset: the register block goes to its reset values, the intrusion latch stays.  An operation under way ends, and
+ * what it was changing is undefined (RM0351 3.3.5, RM0090 3.6: "the contents are not guaranteed"): torn, as by a cut. */
 void silicon_system_reset(struct silicon *s);
 /* A debugger has touched the core or the bus: at RDP level 1 flash stays closed until the next power cycle. */
 void silicon_debug_attached(struct silicon *s);
 
 /* Readout protection now in force: 0, 1 or 2. */
-unsigned silicon_rdp(const struct silicon *s);
+unsigned silicon_rdp(struct silicon *s);
 /* May the core fetch code from flash?  (false: RDP 1 and the intrusion latch is set, or power is down) */
-bool silicon_flash_open(const struct silicon *s);
+bool silicon_flash_open(struct silicon *s);
 /* True while an operation keeps the array busy. */
 bool silicon_busy(const struct silicon *s);
 
 /* Does addr belong to the part's flash, OTP, system memory, option area or FLASH registers? */
 bool silicon_owns(const struct silicon *s, uint32_t addr);
-/* One aligned access of 1, 2 or 4 bytes; values little-endian in the low bits.  A 64-bit program is two 32-bit writes. */
+/* One aligned access of 1, 2 or 4 bytes; values little-endian in the low bits.  A 64-bit program is two 32-bit writes.
+ * A write that the controller refuses with an error flag in FLASH_SR is BUS_OK on the bus, as on silicon.  While the array
+ * is busy, its cells and FLASH_CR answer BUS_WAIT; the other registers work. */
 enum bus_status silicon_read(struct silicon *s, enum bus_master m, uint32_t addr, unsigned size, uint32_t *value);
 enum bus_status silicon_write(struct silicon *s, enum bus_master m, uint32_t addr, unsigned size, uint32_t value);
+
+/* Leaving RDP level 1 has erased the backup registers and, on L4, SRAM2: the board clears them.  Gets the port's io. */
+void silicon_on_ram_erase(struct silicon *s, void (*ram_erased)(void *io));
+
+/* Flash, OTP, lock bytes or system memory as the cells are, behind everybody's back and with no effect, powered or not.
+ * false: not all of it is memory of the part. */
+bool silicon_peek(struct silicon *s, uint32_t addr, uint8_t *bytes, uint32_t len);
 
 /* The main array, desc->flash.size bytes, for a core that fetches from it directly.  Never write through it. */
 uint8_t *silicon_flash(struct silicon *s);
@@ -89,13 +99,15 @@ uint8_t *silicon_flash(struct silicon *s);
 
 /* At the k-th program pulse of that kind from now (k = 1 is the next one), cut power as `tear` says.  k = 0 disarms. */
 void silicon_arm_cut(struct silicon *s, enum silicon_cut_kind kind, uint64_t k, enum silicon_tear tear);
-/* Tear the OTP cell or flash cell at addr now, as if power had gone in its pulse: L4 ECC error, F4 half the bits. */
+/* Tear the OTP cell, lock byte or flash cell at addr now, as if power had gone in a pulse that programs zero: L4 ECC error,
+ * F4 half the bits. */
 bool silicon_tear_cell(struct silicon *s, uint32_t addr);
-/* Bit `bit` (0..7) of the byte at addr reads and stays `value` whatever is programmed.  Flash or OTP. */
+/* Bit `bit` (0..7) of the byte at addr reads and stays `value` whatever is programmed.  Flash, OTP or lock bytes; at most 32
+ * bad bits a part.  They are the part's, in its file: a power cycle and a restart keep them. */
 bool silicon_stick_bit(struct silicon *s, uint32_t addr, unsigned bit, bool value);
 /* That bit reads wrong on every `period`-th read of its byte. */
-bool silicon_weak_bit(struct silicon *s, uint32_t addr, unsigned bit, unsigned period);
-/* Write OTP bytes and lock bytes behind the controller's back: a part that came from elsewhere. */
+bool silicon_weak_bit(struct silicon *s, uint32_t addr, unsigned bit, unsigned period); /* period > 0 */
+/* Write OTP bytes, lock bytes or flash behind the controller's back: a part that came from elsewhere. */
 bool silicon_plant(struct silicon *s, uint32_t addr, const uint8_t *bytes, uint32_t len);
 /* Busy times, per mille of the data sheet's typical values: 1000 real, 0 none, 10000 a worn part. */
 void silicon_busy_scale(struct silicon *s, unsigned per_mille);
