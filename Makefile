@@ -9,6 +9,7 @@ CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev b
 # ---- how it is built ----
 prefix  := /usr/local
 JOBS    := 2
+Q       := @echo "  $@";           # make Q= shows the commands
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wwrite-strings -Wstrict-prototypes \
            -Wmissing-prototypes -Wvla -Wformat=2 -Wimplicit-fallthrough -Wundef -Werror
 CFLAGS  := -std=c11 -D_GNU_SOURCE -g $(WARN) -I. -Ibuild/gen -MMD -MP
@@ -24,36 +25,52 @@ LIB     := $(filter-out cli/main.c flash/vchip/main.c,$(SRC))
 TESTS   := $(patsubst %.c,%,$(shell find tests -name '*_test.c' | sort))
 BATS    := $(shell find tests -name '*.bats' | sort)
 CHIPS   := stm32l476 stm32f407
+GEN     := $(patsubst %,build/gen/%.inc,$(wildcard flash/openocd/*.tcl db/schema/*.sql))
+upper    = $(subst stm32,STM32,$(subst l,L,$(subst f,F,$(1))))
 ELF     := $(foreach c,$(CHIPS),build/firmware/selftest-$(c).elf build/firmware/blink-$(c).elf)
 
 all: build/fuseline build/vchip $(ELF)
 
 # ---- three lanes: build/ is the product, build/asan/ the same under sanitizers, build/clang/ clang's opinion ----
-build/%.o: %.c | build/.packages
+build/%.o: %.c | build/.packages $(GEN)
 	@mkdir -p $(@D)
-	gcc $(CFLAGS) $(HARDEN) -c -o $@ $<
-build/asan/%.o: %.c | build/.packages-check
+	$(Q)gcc $(CFLAGS) $(HARDEN) -c -o $@ $<
+build/asan/%.o: %.c | build/.packages-check $(GEN)
 	@mkdir -p $(@D)
-	gcc $(CFLAGS) $(ASAN) -c -o $@ $<
-build/clang/%.o: %.c | build/.packages-check
+	$(Q)gcc $(CFLAGS) $(ASAN) -c -o $@ $<
+build/clang/%.o: %.c | build/.packages-check $(GEN)
 	@mkdir -p $(@D)
-	clang $(CFLAGS) -O1 -c -o $@ $<
+	$(Q)clang $(CFLAGS) -O1 -c -o $@ $<
+
+build/gen/%.inc: % # a number per byte: C11 promises string literals of 4095 characters only
+	@mkdir -p $(@D)
+	$(Q)od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' >$@
 
 build/asan/%: LDFLAGS += $(ASAN)
 build/lib.a: $(LIB:%.c=build/%.o)
 build/asan/lib.a: $(LIB:%.c=build/asan/%.o)
 %.a:
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 build/fuseline build/asan/fuseline: %/fuseline: %/cli/main.o %/lib.a
-	gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
 build/vchip build/asan/vchip: %/vchip: %/flash/vchip/main.o %/lib.a
-	gcc $(LDFLAGS) -o $@ $^ -lunicorn -lm
+	$(Q)gcc $(LDFLAGS) -o $@ $^ -lunicorn -lm
 $(TESTS:%=build/%) $(TESTS:%=build/asan/%): %: %.o
-	gcc $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lunicorn -lm
+	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lunicorn -lm
 $(TESTS:%=build/%): build/lib.a
 $(TESTS:%=build/asan/%): build/asan/lib.a
 $(TESTS:%=build/%.o): | build/.packages-check
+
+# ---- firmware for the simulated boards: build/firmware/NAME-CHIP.elf ----
+ARMFLAGS := -std=gnu11 -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2 -g -ffreestanding -nostdlib \
+            -fno-tree-loop-distribute-patterns -Wall -Wextra -Wshadow -Werror
+build/firmware/selftest-%.elf: tests/firmware/selftest.c tests/firmware/startup.c tests/firmware/board.h tests/firmware/%.ld | build/.packages
+	@mkdir -p $(@D)
+	$(Q)arm-none-eabi-gcc $(ARMFLAGS) -D$(call upper,$*) -T tests/firmware/$*.ld -o $@ $(filter %.c,$^) -lgcc
+build/firmware/blink-%.elf: tests/firmware/blink.c tests/firmware/%.ld | build/.packages
+	@mkdir -p $(@D)
+	$(Q)arm-none-eabi-gcc $(ARMFLAGS) -Os -D$(call upper,$*) -T tests/firmware/$*.ld -o $@ $(filter %.c,$^)
 
 # ---- the jobs ----
 check: all build/asan/fuseline build/asan/vchip $(TESTS:%=build/%) $(TESTS:%=build/asan/%) \

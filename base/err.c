@@ -27,8 +27,8 @@ static const struct {
     [ERR_DAMAGED] = { 82, "the part is damaged: quarantine it" },
 };
 
-static enum err_code err_fill(struct err *e, const struct fault *f, const char *op, const char *source, long native,
-                              const char *fmt, va_list ap)
+static enum err_code __attribute__((format(printf, 6, 0)))
+err_fill(struct err *e, const struct fault *f, const char *op, const char *source, long native, const char *fmt, va_list ap)
 {
     *e = (struct err){ .code = f->code, .fault = f, .op = op, .source = source, .native = native };
     (void)vsnprintf(e->subject, sizeof e->subject, fmt, ap); /* cut, by contract */

@@ -1,0 +1,91 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/err.h"
+
+static const struct fault fault = { "board-gone", ERR_UNAVAILABLE, "the board is gone", "put it back" };
+
+static void test_err_set_returns_the_code_of_its_fault(void **state)
+{
+    struct err e;
+
+    (void)state;
+    assert_int_equal(err_set(&e, &fault, "probe", "openocd", -4, "slot '%s'", "A"), ERR_UNAVAILABLE);
+    assert_ptr_equal(e.fault, &fault);
+    assert_string_equal(e.subject, "slot 'A'");
+    assert_int_equal(e.native, -4);
+}
+
+static void test_control_bytes_never_reach_the_screen(void **state)
+{
+    struct err e;
+
+    (void)state;
+    err_set(&e, &fault, "probe", NULL, 0, "label '%s'", "a\033[2Jb\nc");
+    assert_string_equal(e.subject, "label 'a?[2Jb?c'");
+}
+
+static void test_a_long_subject_is_cut_and_terminated(void **state)
+{
+    struct err e;
+    char long_name[1000];
+
+    (void)state;
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    err_set(&e, &fault, "probe", NULL, 0, "%s", long_name);
+    assert_int_equal(strlen(e.subject), sizeof e.subject - 1);
+}
+
+static void test_err_errno_keeps_the_number(void **state)
+{
+    struct err e;
+
+    (void)state;
+    errno = ENOSPC;
+    assert_int_equal(err_errno(&e, &fault, "write", "file"), ERR_UNAVAILABLE);
+    assert_int_equal(e.native, ENOSPC);
+    assert_string_equal(e.source, "errno");
+}
+
+static void test_exit_statuses_are_distinct_and_explained(void **state)
+{
+    (void)state;
+    for (int a = 0; a < ERR_CODES; a++) {
+        assert_true(strlen(err_code_meaning((enum err_code)a)) > 3);
+        for (int b = 0; b < a; b++)
+            assert_int_not_equal(err_exit_status((enum err_code)a), err_exit_status((enum err_code)b));
+    }
+    assert_int_equal(err_exit_status(ERR_CONFLICT), 80);
+    assert_int_equal(err_exit_status(ERR_INCOMPLETE), 81);
+    assert_int_equal(err_exit_status(ERR_DAMAGED), 82);
+}
+
+static void test_the_worst_of_many_boards_wins(void **state)
+{
+    (void)state;
+    assert_int_equal(err_worse(ERR_OK, ERR_RETRY), ERR_RETRY);
+    assert_int_equal(err_worse(ERR_RETRY, ERR_IO), ERR_RETRY);
+    assert_int_equal(err_worse(ERR_RETRY, ERR_INCOMPLETE), ERR_INCOMPLETE);
+    assert_int_equal(err_worse(ERR_CONFLICT, ERR_INCOMPLETE), ERR_CONFLICT);
+    assert_int_equal(err_worse(ERR_CONFLICT, ERR_DAMAGED), ERR_DAMAGED);
+    assert_int_equal(err_worse(ERR_DAMAGED, ERR_OK), ERR_DAMAGED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_err_set_returns_the_code_of_its_fault),
+        cmocka_unit_test(test_control_bytes_never_reach_the_screen),
+        cmocka_unit_test(test_a_long_subject_is_cut_and_terminated),
+        cmocka_unit_test(test_err_errno_keeps_the_number),
+        cmocka_unit_test(test_exit_statuses_are_distinct_and_explained),
+        cmocka_unit_test(test_the_worst_of_many_boards_wins),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
