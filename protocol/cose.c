@@ -1,0 +1,83 @@
+#include "protocol/cose.h"
+
+#include <string.h>
+
+/* CBOR major types (RFC 8949 3.1), and the labels of COSE headers (RFC 9052 3.1, RFC 9053 6.3.1). */
+enum { CBOR_BSTR = 2, CBOR_TEXT = 3, CBOR_ARRAY = 4, CBOR_MAP = 5 };
+enum { LABEL_ALG = 1, LABEL_KID = 4, LABEL_PARTIAL_IV = 6, LABEL_X = 0x23 /* -4 */ };
+
+/* Initial bytes of an item, shortest form (RFC 8949 4.2.1); arg <= 65535.  Returns how many: 1..3. */
+static size_t put_head(uint8_t *out, unsigned major, size_t arg)
+{
+    uint8_t top = (uint8_t)(major << 5);
+    if (arg < 24) {
+        out[0] = (uint8_t)(top | arg);
+        return 1;
+    }
+    if (arg < 256) {
+        out[0] = top | 24;
+        out[1] = (uint8_t)arg;
+        return 2;
+    }
+    out[0] = top | 25;
+    out[1] = (uint8_t)(arg >> 8);
+    out[2] = (uint8_t)arg;
+    return 3;
+}
+
+/* bstr({1: alg}), shortest form: 43 A1 01 0A or 44 A1 01 18 1E. */
+static size_t put_protected(uint8_t *out, size_t tag_len)
+{
+    bool is_short = tag_len == CCM_TAG_SHORT;
+    size_t n = put_head(out, CBOR_BSTR, is_short ? 3 : 4);
+    out[n++] = CBOR_MAP << 5 | 1;
+    out[n++] = LABEL_ALG;
+    return n + put_head(out + n, 0, is_short ? COSE_ALG_CCM_16_128_64 : COSE_ALG_CCM_16_128_128);
+}
+
+void cose_enc_structure(struct cose_aad *a, size_t tag_len, const uint8_t *external, size_t external_len,
+                        const uint8_t *extra, size_t extra_len)
+{
+    static const char context[] = "Encrypt0";
+    size_t n = put_head(a->head, CBOR_ARRAY, 3);
+    n += put_head(a->head + n, CBOR_TEXT, sizeof context - 1);
+    memcpy(a->head + n, context, sizeof context - 1);
+    n += sizeof context - 1;
+    n += put_protected(a->head + n, tag_len);
+    n += put_head(a->head + n, CBOR_BSTR, external_len + extra_len);
+    a->part[0] = (struct crypto_part){ a->head, n };
+    a->part[1] = (struct crypto_part){ external, external_len };
+    a->part[2] = (struct crypto_part){ extra, extra_len };
+}
+
+static size_t put_bstr(uint8_t *out, const uint8_t *bytes, size_t len)
+{
+    size_t n = put_head(out, CBOR_BSTR, len);
+    memcpy(out + n, bytes, len);
+    return n + len;
+}
+
+/* One entry of the unprotected map; nothing for an absent field. */
+static size_t put_entry(uint8_t *out, uint8_t label, const uint8_t *bytes, size_t len)
+{
+    if (len == 0)
+        return 0;
+    out[0] = label;
+    return 1 + put_bstr(out + 1, bytes, len);
+}
+
+size_t cose_expand(const struct frame *f, uint8_t *out, size_t max)
+{
+    /* around the frame's own bytes: array 1, protected 5, map 1, three entries of label and head 2 or 3, ciphertext head 3
+     */
+    if (f->len + (COSE_EXPANDED_MAX - FRAME_MAX) > max)
+        return 0;
+
+    size_t n = put_head(out, CBOR_ARRAY, 3);
+    n += put_protected(out + n, f->form->tag_len);
+    n += put_head(out + n, CBOR_MAP, 1u + (f->ctr != NULL) + (f->x != NULL));
+    n += put_entry(out + n, LABEL_KID, f->kid, f->form->kid_len); /* keys in order of their encoding: 04, 06, 23 */
+    n += put_entry(out + n, LABEL_PARTIAL_IV, f->ctr, f->form->ctr_len);
+    n += put_entry(out + n, LABEL_X, f->x, f->form->x_len);
+    return n + put_bstr(out + n, f->ct, f->data_len + f->form->tag_len);
+}

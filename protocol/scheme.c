@@ -1,0 +1,40 @@
+#include "protocol/scheme.h"
+
+enum { NVM = POLICY_NVM_REQUIRED, COMMON = POLICY_ONE_WAY | POLICY_TAG16 | NVM, SIGNED = COMMON | POLICY_SIGN_ALL };
+
+static const struct scheme schemes[SCHEME_MAX] = {
+    { 1, "sealed", true, { SLOT_POINT, SLOT_SECRET }, { [1] = true }, 1, COMMON | POLICY_PSK, false },
+    { 2, "sealed-fleet", false, { SLOT_POINT, SLOT_POINT, SLOT_POINT, SLOT_SECRET }, { [3] = true }, 3, COMMON, true },
+    { 3, "identity", false, { SLOT_POINT, SLOT_CHIP_MADE, SLOT_POINT, SLOT_CHIP_DIGEST }, { 0 }, 1, SIGNED, true },
+    { 4, "secret", false, { SLOT_SECRET }, { 0 }, 0, COMMON, false },
+    { 5, "derived", false, { SLOT_SECRET }, { 0 }, 0, COMMON, false },
+    { 6, "session", false, { SLOT_DIGEST, SLOT_POINT, SLOT_POINT, SLOT_SECRET }, { 0 }, 3, COMMON, true },
+    { 7, "certificate", false, { SLOT_CHIP_DIGEST, SLOT_DIGEST, SLOT_CHIP_MADE, SLOT_POINT }, { 0 }, 2, SIGNED, true },
+    { 8, "signup", false, { SLOT_POINT, SLOT_CHIP_MADE, SLOT_POINT }, { 0 }, 1, SIGNED | POLICY_FIELD_SIGN_UP, true },
+};
+
+const struct scheme *scheme_by_id(uint8_t id)
+{
+    return id >= 1 && id <= SCHEME_MAX ? &schemes[id - 1] : NULL;
+}
+
+static bool same(const char *a, const char *b) /* the chip's libc has mem* only */
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return *a == *b;
+}
+
+const struct scheme *scheme_by_name(const char *name)
+{
+    for (size_t i = 0; i < SCHEME_MAX; i++)
+        if (same(schemes[i].name, name))
+            return &schemes[i];
+    return NULL;
+}
+
+bool scheme_ready(uint8_t scheme, uint8_t suite)
+{
+    const struct scheme *s = scheme_by_id(scheme);
+    return s && s->ready && suite == SUITE_P256_CCM;
+}

@@ -1,0 +1,316 @@
+#include "tests/vectors/walk.h"
+
+#include <string.h>
+
+#include "protocol/bytes.h"
+#include "protocol/cose.h"
+#include "protocol/hkdf.h"
+#include "protocol/hpke.h"
+#include "protocol/p256.h"
+#include "protocol/sealed.h"
+
+struct vector {
+    bool refused;
+    unsigned n;
+    struct crypto_part f[VECTOR_FIELDS_MAX];
+};
+
+static uint8_t work[HKDF_LEN_MAX];
+
+static bool is(const struct crypto_part *f, const void *got, size_t len)
+{
+    return f->len == len && (len == 0 || memcmp(f->data, got, len) == 0);
+}
+
+static bool run_hmac(const struct crypto *c, const struct vector *v)
+{
+    uint8_t mac[SHA256_LEN];
+    size_t cut = v->f[2].len;
+    /* in two parts: the list must join as one message */
+    const uint8_t *m = v->f[1].data;
+    size_t half = v->f[1].len / 2;
+    const struct crypto_part part[] = { { m, half }, { m + half, v->f[1].len - half } };
+    if (cut > sizeof mac || !c->hmac_sha256(c->io, v->f[0].data, v->f[0].len, part, 2, mac))
+        return false;
+    return is(&v->f[2], mac, cut) != v->refused;
+}
+
+static bool run_hkdf(const struct crypto *c, const struct vector *v)
+{
+    uint8_t prk[SHA256_LEN];
+    if (!hkdf_extract(c, v->f[1].data, v->f[1].len, &v->f[0], 1, prk) || (v->f[3].len && !is(&v->f[3], prk, sizeof prk)))
+        return false;
+    if (v->refused)
+        return v->f[4].len == 4 && !hkdf_expand(c, prk, &v->f[2], 1, work, get32(v->f[4].data));
+    return v->f[4].len <= sizeof work && hkdf_expand(c, prk, &v->f[2], 1, work, v->f[4].len) &&
+           is(&v->f[4], work, v->f[4].len);
+}
+
+/* Seal gives the ciphertext, open the plaintext, both also in place; one changed bit of the tag is refused, and the
+ * plaintext does not stay behind. */
+static bool ccm_agrees(const struct crypto *c, const struct ccm *m, const struct crypto_part *plain,
+                       const struct crypto_part *sealed, bool refused)
+{
+    if (plain->len + m->tag_len > sizeof work || sealed->len != plain->len + m->tag_len)
+        return false;
+    if (!c->ccm_seal(c->io, m, plain->data, plain->len, work) || is(sealed, work, sealed->len) == refused)
+        return false;
+    memcpy(work, sealed->data, sealed->len);
+    if (c->ccm_open(c->io, m, work, plain->len, work) == refused || (!refused && !is(plain, work, plain->len)))
+        return false;
+    if (plain->len)
+        memcpy(work, plain->data, plain->len);
+    if (!c->ccm_seal(c->io, m, work, plain->len, work) || is(sealed, work, sealed->len) == refused)
+        return false;
+    memcpy(work, sealed->data, sealed->len);
+    work[sealed->len - 1] ^= 1;
+    return !c->ccm_open(c->io, m, work, plain->len, work) && (plain->len == 0 || !is(plain, work, plain->len));
+}
+
+static bool run_ccm(const struct crypto *c, const struct vector *v)
+{
+    if (v->f[0].len != CCM_KEY_LEN || v->f[1].len != CCM_NONCE_LEN || v->f[5].len != 1)
+        return false;
+    const struct ccm m = { v->f[0].data, v->f[1].data, *(const uint8_t *)v->f[5].data, &v->f[2], 1 };
+    return ccm_agrees(c, &m, &v->f[3], &v->f[4], v->refused);
+}
+
+static bool run_ecdh(const struct crypto *c, const struct vector *v)
+{
+    uint8_t z[P256_LEN];
+    if (v->f[0].len != P256_LEN || v->f[1].len != P256_PK_LEN)
+        return false;
+    bool done = c->p256_ecdh(c->io, v->f[0].data, v->f[1].data, z);
+    return v->refused ? !done : done && is(&v->f[2], z, sizeof z);
+}
+
+static bool run_point(const struct crypto *c, const struct vector *v)
+{
+    uint8_t pk[P256_PK_LEN];
+    if (v->f[0].len != P256_LEN)
+        return false;
+    bool done = c->p256_decompress(c->io, v->f[0].data, pk);
+    return v->refused ? !done : done && is(&v->f[1], pk, sizeof pk);
+}
+
+static bool run_hpke(const struct crypto *c, const struct vector *v)
+{
+    enum { SKE, SKR, PKR, ENC, INFO, PSK, PSK_ID, SHARED, EXPORTER, CONTEXT, VALUE };
+    uint8_t pk[P256_PK_LEN], dh[P256_LEN], dh2[P256_LEN], shared[HPKE_NSECRET], exporter[HPKE_NH], value[64];
+    const struct hpke_psk psk = { v->f[PSK].data, v->f[PSK].len, v->f[PSK_ID].data, v->f[PSK_ID].len };
+    size_t len = v->f[VALUE].len;
+    if (v->f[SKE].len != P256_LEN || v->f[SKR].len != P256_LEN || v->f[PKR].len != P256_PK_LEN || len > sizeof value)
+        return false;
+    return c->p256_public(c->io, v->f[SKE].data, pk) && is(&v->f[ENC], pk, sizeof pk) &&
+           c->p256_ecdh(c->io, v->f[SKE].data, v->f[PKR].data, dh) &&
+           c->p256_ecdh(c->io, v->f[SKR].data, v->f[ENC].data, dh2) && bytes_equal(dh, dh2, sizeof dh) &&
+           hpke_shared_secret(c, dh, v->f[ENC].data, v->f[PKR].data, shared) && is(&v->f[SHARED], shared, sizeof shared) &&
+           hpke_key_schedule(c, shared, psk.psk_len ? &psk : NULL, v->f[INFO].data, v->f[INFO].len, exporter) &&
+           is(&v->f[EXPORTER], exporter, sizeof exporter) &&
+           hpke_export(c, exporter, v->f[CONTEXT].data, v->f[CONTEXT].len, value, len) && is(&v->f[VALUE], value, len);
+}
+
+static bool run_cose(const struct crypto *c, const struct vector *v)
+{
+    enum { KEY, NONCE, EXTERNAL, AAD, PLAIN, SEALED };
+    struct cose_aad a;
+    size_t n = 0, tag_len = v->f[SEALED].len - v->f[PLAIN].len;
+    if (v->f[KEY].len != CCM_KEY_LEN || v->f[NONCE].len != CCM_NONCE_LEN)
+        return false;
+    cose_enc_structure(&a, tag_len, v->f[EXTERNAL].data, v->f[EXTERNAL].len, NULL, 0);
+    for (unsigned i = 0; i < COSE_AAD_PARTS; i++) {
+        if (a.part[i].len)
+            memcpy(work + n, a.part[i].data, a.part[i].len);
+        n += a.part[i].len;
+    }
+    const struct ccm m = { v->f[KEY].data, v->f[NONCE].data, tag_len, a.part, COSE_AAD_PARTS };
+    return is(&v->f[AAD], work, n) && ccm_agrees(c, &m, &v->f[PLAIN], &v->f[SEALED], false);
+}
+
+/* ---- scheme 1, both sides, byte for byte ---- */
+
+static bool given_random(void *io, void *out, size_t len)
+{
+    const struct crypto_part *given = io;
+    if (given->len != len)
+        return false;
+    memcpy(out, given->data, len);
+    return true;
+}
+
+/* The back end under test behind a table whose random source gives known bytes. */
+static const struct crypto *real;
+static bool via_sha256(void *io, const struct crypto_part *part, size_t n, uint8_t out[SHA256_LEN])
+{
+    (void)io;
+    return real->sha256(real->io, part, n, out);
+}
+static bool via_hmac(void *io, const uint8_t *key, size_t key_len, const struct crypto_part *part, size_t n,
+                     uint8_t out[SHA256_LEN])
+{
+    (void)io;
+    return real->hmac_sha256(real->io, key, key_len, part, n, out);
+}
+static bool via_seal(void *io, const struct ccm *m, const uint8_t *in, size_t len, uint8_t *out)
+{
+    (void)io;
+    return real->ccm_seal(real->io, m, in, len, out);
+}
+static bool via_open(void *io, const struct ccm *m, const uint8_t *in, size_t len, uint8_t *out)
+{
+    (void)io;
+    return real->ccm_open(real->io, m, in, len, out);
+}
+static bool via_decompress(void *io, const uint8_t x[P256_LEN], uint8_t pk[P256_PK_LEN])
+{
+    (void)io;
+    return real->p256_decompress(real->io, x, pk);
+}
+static bool via_public(void *io, const uint8_t d[P256_LEN], uint8_t pk[P256_PK_LEN])
+{
+    (void)io;
+    return real->p256_public(real->io, d, pk);
+}
+static bool via_ecdh(void *io, const uint8_t d[P256_LEN], const uint8_t pk[P256_PK_LEN], uint8_t z[P256_LEN])
+{
+    (void)io;
+    return real->p256_ecdh(real->io, d, pk, z);
+}
+
+static struct crypto with_random(const struct crypto *c, struct crypto_part *given)
+{
+    real = c;
+    return (struct crypto){ via_sha256, via_hmac, via_seal,     via_open, via_decompress,
+                            via_public, via_ecdh, given_random, given };
+}
+
+static bool lengths_ok(const struct vector *v)
+{
+    return v->n == SEALED_FIELDS && v->f[F_IMAGE].len == OTP_IMAGE_LEN && v->f[F_LENGTHS].len == 2 &&
+           v->f[F_SKR].len == P256_LEN && v->f[F_BOOT].len == 4 && v->f[F_COUNTER].len == 4 &&
+           v->f[F_CHALLENGE].len == SEALED_CHALLENGE_LEN && v->f[F_SESSION].len == sizeof(struct sealed_session);
+}
+
+static bool expands_to(const uint8_t *frame, size_t len, const struct crypto_part *want)
+{
+    struct frame f;
+    return frame_parse(frame, len, &f) == FRAME_OK &&
+           is(want, work + FRAME_MAX, cose_expand(&f, work + FRAME_MAX, COSE_EXPANDED_MAX));
+}
+
+/* The device's three frames come out as the second implementation made them. */
+static bool device_agrees(struct crypto *c, struct crypto_part *random, struct sealed_device *d, const struct vector *v)
+{
+    const uint8_t *lengths = v->f[F_LENGTHS].data;
+    uint32_t boot = get32(v->f[F_BOOT].data), counter = get32(v->f[F_COUNTER].data);
+    struct sealed_session s;
+    uint8_t digest[SHA256_LEN];
+    size_t len;
+    *random = v->f[F_RNG];
+    if (otp_image_check(c, v->f[F_IMAGE].data, false, NULL) != OTP_OK ||
+        sealed_device_init(c, v->f[F_IMAGE].data, lengths[0], lengths[1], d) != SEALED_OK ||
+        sealed_make_open(c, d, boot, v->f[F_DATA].data, v->f[F_DATA].len, work, FRAME_MAX, &len, &s) != SEALED_OK ||
+        !is(&v->f[F_OPEN], work, len) || !is(&v->f[F_SESSION], &s, sizeof s) || !expands_to(work, len, &v->f[F_OPEN_COSE]))
+        return false;
+    if (sealed_make_data(c, &d->profile, &s, counter, v->f[F_LATER].data, v->f[F_LATER].len, work, FRAME_MAX, &len) !=
+            SEALED_OK ||
+        !is(&v->f[F_DATA_FRAME], work, len) || !expands_to(work, len, &v->f[F_DATA_COSE]))
+        return false;
+    *random = v->f[F_PROOF_RNG];
+    return otp_image_digest(c, v->f[F_IMAGE].data, digest) &&
+           sealed_make_proof(c, d, boot + 1, v->f[F_CHALLENGE].data, digest, work, FRAME_MAX, &len) == SEALED_OK &&
+           is(&v->f[F_PROOF], work, len);
+}
+
+/* The session of a frame, as the server makes it: check, ECDH under skR, psk by MAC. */
+static bool server_session(const struct crypto *c, const struct sealed_device *d, const struct sealed_peer *p,
+                           const uint8_t *skR, const struct frame *f, struct sealed_session *s)
+{
+    struct sealed_secrets in = { { 0 }, { 0 } };
+    uint8_t enc[P256_PK_LEN], psk_input[SEALED_PSK_INPUT_LEN];
+    const struct crypto_part part = { psk_input, sizeof psk_input };
+    sealed_psk_input(f->x, psk_input);
+    return sealed_check_open(c, p, f, enc) == SEALED_OK && c->p256_ecdh(c->io, skR, enc, in.dh) &&
+           (!d->secret || c->hmac_sha256(c->io, d->secret, SLOT_LEN, &part, 1, in.psk)) &&
+           sealed_session_make(c, &p->profile, p->serial, enc, p->pkRm, &in, s) == SEALED_OK;
+}
+
+static bool server_agrees(const struct crypto *c, const struct sealed_device *d, const struct vector *v)
+{
+    struct sealed_peer p = { .profile = d->profile };
+    struct sealed_session s, proof;
+    struct frame f;
+    uint8_t digest[SHA256_LEN];
+    size_t len;
+    memcpy(p.serial, d->serial, sizeof p.serial);
+    if (!c->p256_public(c->io, v->f[F_SKR].data, p.pkRm))
+        return false;
+    p256_even_y(p.pkRm);
+    return frame_parse(v->f[F_OPEN].data, v->f[F_OPEN].len, &f) == FRAME_OK &&
+           server_session(c, d, &p, v->f[F_SKR].data, &f, &s) && is(&v->f[F_SESSION], &s, sizeof s) &&
+           sealed_read_open(c, &p, &s, &f, work, &len) == SEALED_OK && is(&v->f[F_DATA], work, len) &&
+           frame_parse(v->f[F_DATA_FRAME].data, v->f[F_DATA_FRAME].len, &f) == FRAME_OK &&
+           sealed_read_data(c, &p.profile, &s, &f, work, &len) == SEALED_OK && is(&v->f[F_LATER], work, len) &&
+           frame_parse(v->f[F_PROOF].data, v->f[F_PROOF].len, &f) == FRAME_OK &&
+           server_session(c, d, &p, v->f[F_SKR].data, &f, &proof) && otp_image_digest(c, v->f[F_IMAGE].data, digest) &&
+           sealed_read_proof(c, &p, &proof, &f, v->f[F_CHALLENGE].data, digest) == SEALED_OK &&
+           sealed_read_open(c, &p, &proof, &f, work, &len) == SEALED_AUTH;
+}
+
+static bool run_sealed(const struct crypto *c, const struct vector *v)
+{
+    struct crypto_part random = { NULL, 0 };
+    struct crypto table = with_random(c, &random);
+    struct sealed_device d;
+    return lengths_ok(v) && device_agrees(&table, &random, &d, v) && server_agrees(c, &d, v);
+}
+
+/* ---- the blob ---- */
+
+static const struct {
+    uint8_t fields;
+    bool (*run)(const struct crypto *c, const struct vector *v);
+} types[VECTOR_TYPES] = {
+    [VECTOR_HMAC] = { 3, run_hmac },   [VECTOR_HKDF] = { 5, run_hkdf },
+    [VECTOR_CCM] = { 6, run_ccm },     [VECTOR_ECDH] = { 3, run_ecdh },
+    [VECTOR_POINT] = { 2, run_point }, [VECTOR_HPKE] = { 11, run_hpke },
+    [VECTOR_COSE] = { 6, run_cose },   [VECTOR_SEALED] = { SEALED_FIELDS, run_sealed },
+};
+
+/* Read v->n fields from p; NULL when the blob ends before they do. */
+static const uint8_t *get_fields(const uint8_t *p, const uint8_t *end, struct vector *v)
+{
+    for (unsigned i = 0; i < v->n; i++) {
+        if (end - p < 2 || end - p - 2 < get16(p))
+            return NULL;
+        v->f[i] = (struct crypto_part){ p + 2, get16(p) };
+        p += 2 + v->f[i].len;
+    }
+    return p;
+}
+
+bool vectors_run(const struct crypto *c, const uint8_t *blob, size_t len, struct vectors_result *r)
+{
+    const uint8_t *p = blob, *end = blob + len;
+    memset(r, 0, sizeof *r);
+    if (len < 4 || memcmp(blob, "FLV1", 4) != 0)
+        return false;
+    for (p += 4; p < end;) {
+        struct vector v;
+        uint8_t type = p[0];
+        if (end - p < 5 || type == 0 || type >= VECTOR_TYPES || p[4] != types[type].fields)
+            return false;
+        uint16_t id = get16(p + 2);
+        v.refused = (p[1] & VECTOR_REFUSED) != 0;
+        v.n = p[4];
+        p = get_fields(p + 5, end, &v);
+        if (!p)
+            return false;
+        r->run[type]++;
+        if (!types[type].run(c, &v) && r->failed++ == 0) {
+            r->failed_type = type;
+            r->failed_id = id;
+        }
+    }
+    return len > 4 && r->failed == 0;
+}
