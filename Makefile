@@ -3,7 +3,7 @@
 
 # ---- packages; name=VERSION where the code relies on one upstream version ----
 BUILD_PACKAGES := gcc libc6-dev git openocd=0.12. libunicorn-dev=2.0. libinih-dev libjansson-dev libelf-dev \
-                  gcc-arm-none-eabi libnewlib-arm-none-eabi
+                  libsqlite3-dev libp11-kit-dev libssl-dev softhsm2 gcc-arm-none-eabi libnewlib-arm-none-eabi
 CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace socat procps scdoc
 
 # ---- how it is built ----
@@ -12,15 +12,15 @@ JOBS    := 2
 Q       := @echo "  $@";           # make Q= shows the commands
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wwrite-strings -Wstrict-prototypes \
            -Wmissing-prototypes -Wvla -Wformat=2 -Wimplicit-fallthrough -Wundef -Werror
-CFLAGS  := -std=c11 -D_GNU_SOURCE -g $(WARN) -I. -Ibuild/gen -MMD -MP
+CFLAGS  := -std=c11 -D_GNU_SOURCE -g $(WARN) -I. -Ibuild/gen -I/usr/include/p11-kit-1 -MMD -MP
 HARDEN  := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE
 ASAN    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-LDLIBS  := -linih -ljansson -lelf
+LDLIBS  := -linih -ljansson -lelf -lsqlite3 -lp11-kit -lcrypto
 
 # ---- what it is built from ----
-ROOMS   := base cli cli/ui flash flash/chips flash/openocd flash/vchip
-SRC     := $(wildcard $(ROOMS:=/*.c))
+ROOMS   := base protocol db flash flash/chips flash/openocd flash/vchip cli cli/ui
+SRC     := $(wildcard $(ROOMS:=/*.c)) hsm/hpke_host.c
 LIB     := $(filter-out cli/main.c flash/vchip/main.c,$(SRC))
 TESTS   := $(patsubst %.c,%,$(shell find tests -name '*_test.c' | sort))
 BATS    := $(shell find tests -name '*.bats' | sort)
@@ -57,9 +57,11 @@ build/fuseline build/asan/fuseline: %/fuseline: %/cli/main.o %/lib.a
 build/vchip build/asan/vchip: %/vchip: %/flash/vchip/main.o %/lib.a
 	$(Q)gcc $(LDFLAGS) -o $@ $^ -lunicorn -lm
 $(TESTS:%=build/%) $(TESTS:%=build/asan/%): %: %.o
-	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lunicorn -lm
+	$(Q)gcc $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lcmocka -lunicorn -lm
 $(TESTS:%=build/%): build/lib.a
 $(TESTS:%=build/asan/%): build/asan/lib.a
+build/tests/protocol/vectors_test build/asan/tests/protocol/vectors_test: %/tests/protocol/vectors_test: \
+                             %/tests/vectors/pack.o %/tests/vectors/walk.o
 $(TESTS:%=build/%.o): | build/.packages-check
 
 # ---- firmware for the simulated boards: build/firmware/NAME-CHIP.elf ----

@@ -1,0 +1,31 @@
+/* db/fault.h - every way in which the registry can fail us.  Extend-only: names are for ever. */
+#ifndef DB_FAULT_H
+#define DB_FAULT_H
+
+#include "base/err.h"
+
+enum db_fault_id {
+    DB_MISSING,
+    DB_READ_ONLY,
+    DB_NEWER,
+    DB_NO_REGISTRY,
+    DB_DISK_FULL,
+    DB_BUSY,
+    DB_IO,
+    DB_CORRUPT,
+    DB_BUG,
+    DB_PRODUCT_EXISTS,
+    DB_PRODUCT_UNKNOWN,
+    DB_SERIALS_TAKEN,
+    DB_SERIALS_USED_UP,
+    DB_UID_OTHER_PRODUCT,
+    DB_DEVICE_UNKNOWN,
+    DB_STATE_CHANGED,
+    DB_KEY_KNOWN,
+    DB_FAULTS
+};
+
+/* Indexed by enum db_fault_id; texts in fault.c. */
+extern const struct fault db_fault[DB_FAULTS];
+
+#endif

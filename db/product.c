@@ -1,0 +1,163 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "db/fault.h"
+#include "db/registry_impl.h"
+
+#define COLUMNS \
+    "name, chip, scheme, suite, fleet, model, policy, sid_len, ctr_len, lock_level, serial_first, serial_last, created"
+
+enum { SERIALS_DEFAULT = 1000000 }; /* of a product that names no range */
+
+static void from_row(struct sql_row *row, struct product *p)
+{
+    *p = (struct product){ .scheme = (uint8_t)sql_int(row, 2),
+                           .suite = (uint8_t)sql_int(row, 3),
+                           .fleet = (uint16_t)sql_int(row, 4),
+                           .model = (uint16_t)sql_int(row, 5),
+                           .policy = (uint16_t)sql_int(row, 6),
+                           .sid_len = (uint8_t)sql_int(row, 7),
+                           .ctr_len = (uint8_t)sql_int(row, 8),
+                           .lock = (uint8_t)sql_int(row, 9),
+                           .serial_first = (uint32_t)sql_int(row, 10),
+                           .serial_last = (uint32_t)sql_int(row, 11) };
+    (void)snprintf(p->name, sizeof p->name, "%s", sql_text(row, 0));
+    (void)snprintf(p->chip, sizeof p->chip, "%s", sql_text(row, 1));
+    (void)snprintf(p->created, sizeof p->created, "%s", sql_text(row, 12));
+}
+
+/* The one row of a query, or DB_PRODUCT_UNKNOWN. */
+static enum err_code only_row(struct sql_row *row, const char *name, struct product *p, struct err *e)
+{
+    bool more;
+    enum err_code rc = sql_next(row, &more, e);
+
+    if (rc == ERR_OK && !more)
+        rc = err_set(e, &db_fault[DB_PRODUCT_UNKNOWN], "product", NULL, 0, "product '%s'", name);
+    if (rc == ERR_OK)
+        from_row(row, p);
+    sql_done(row);
+    return rc;
+}
+
+enum err_code registry_product_get(struct registry *r, const char *name, struct product *p, struct err *e)
+{
+    struct sql_row *row;
+    enum err_code rc = sql_query(r->sql, &row, e, "SELECT " COLUMNS " FROM product WHERE name = ?", "t", name);
+
+    return rc != ERR_OK ? rc : only_row(row, name, p, e);
+}
+
+enum err_code registry_product_by_fleet(struct registry *r, uint16_t fleet, struct product *p, struct err *e)
+{
+    struct sql_row *row;
+    char name[24];
+    enum err_code rc = sql_query(r->sql, &row, e, "SELECT " COLUMNS " FROM product WHERE fleet = ?", "i", (int64_t)fleet);
+
+    (void)snprintf(name, sizeof name, "of fleet %u", fleet);
+    return rc != ERR_OK ? rc : only_row(row, name, p, e);
+}
+
+enum err_code registry_products(struct registry *r, registry_product_each *each, void *io, struct err *e)
+{
+    struct sql_row *row;
+    bool more;
+    enum err_code rc = sql_query(r->sql, &row, e, "SELECT " COLUMNS " FROM product ORDER BY name", "");
+
+    if (rc != ERR_OK)
+        return rc;
+    while ((rc = sql_next(row, &more, e)) == ERR_OK && more) {
+        struct product p;
+        from_row(row, &p);
+        if ((rc = each(io, &p, e)) != ERR_OK)
+            break;
+    }
+    sql_done(row);
+    return rc;
+}
+
+static enum err_code one_int(struct registry *r, const char *statement, int64_t *value, struct err *e)
+{
+    struct sql_row *row;
+    bool more;
+    enum err_code rc = sql_query(r->sql, &row, e, statement, "");
+
+    if (rc != ERR_OK)
+        return rc;
+    if ((rc = sql_next(row, &more, e)) == ERR_OK)
+        *value = sql_int(row, 0);
+    sql_done(row);
+    return rc;
+}
+
+/* What the caller left open: the next fleet id, the next free range of serials. */
+static enum err_code choose(struct registry *r, struct product *p, struct err *e)
+{
+    int64_t fleet = 0, first = 0;
+    enum err_code rc;
+
+    if ((rc = one_int(r, "SELECT coalesce(max(fleet), 0) + 1 FROM product", &fleet, e)) != ERR_OK ||
+        (rc = one_int(r, "SELECT coalesce(max(serial_last), 0) + 1 FROM product", &first, e)) != ERR_OK)
+        return rc;
+    if (p->fleet == 0 && fleet > UINT16_MAX)
+        return err_set(e, &db_fault[DB_PRODUCT_EXISTS], "product add", NULL, 0, "no fleet id is left above %d", UINT16_MAX);
+    if (p->fleet == 0)
+        p->fleet = (uint16_t)fleet;
+    if (p->serial_first != 0)
+        return ERR_OK;
+    if (first > UINT32_MAX)
+        return err_set(e, &db_fault[DB_SERIALS_TAKEN], "product add", NULL, 0, "no serials are left above the last range");
+    p->serial_first = (uint32_t)first;
+    p->serial_last = UINT32_MAX - p->serial_first < SERIALS_DEFAULT ? UINT32_MAX : p->serial_first + SERIALS_DEFAULT - 1;
+    return ERR_OK;
+}
+
+static enum err_code range_free(struct registry *r, const struct product *p, struct err *e)
+{
+    struct sql_row *row;
+    bool taken;
+    enum err_code rc = sql_query(r->sql, &row, e, "SELECT name FROM product WHERE serial_first <= ? AND serial_last >= ?",
+                                 "ii", (int64_t)p->serial_last, (int64_t)p->serial_first);
+
+    if (rc != ERR_OK)
+        return rc;
+    if ((rc = sql_next(row, &taken, e)) == ERR_OK && taken)
+        rc = err_set(e, &db_fault[DB_SERIALS_TAKEN], "product add", NULL, 0, "%08x..%08x is used by product '%s'",
+                     (unsigned)p->serial_first, (unsigned)p->serial_last, sql_text(row, 0));
+    sql_done(row);
+    return rc;
+}
+
+static enum err_code insert(struct registry *r, struct product *p, struct err *e)
+{
+    bool unique;
+    char fleet[8], range[24];
+    enum err_code rc;
+
+    if ((rc = choose(r, p, e)) != ERR_OK || (rc = range_free(r, p, e)) != ERR_OK)
+        return rc;
+    registry_now(r, p->created);
+    rc = sql_insert(r->sql, &unique, e, "INSERT INTO product (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "ttiiiiiiiiiit", p->name, p->chip, (int64_t)p->scheme, (int64_t)p->suite, (int64_t)p->fleet,
+                    (int64_t)p->model, (int64_t)p->policy, (int64_t)p->sid_len, (int64_t)p->ctr_len, (int64_t)p->lock,
+                    (int64_t)p->serial_first, (int64_t)p->serial_last, p->created);
+    if (rc == ERR_OK && !unique)
+        rc = err_set(e, &db_fault[DB_PRODUCT_EXISTS], "product add", NULL, 0, "product '%s', fleet %u", p->name, p->fleet);
+    if (rc != ERR_OK)
+        return rc;
+    (void)snprintf(fleet, sizeof fleet, "%u", p->fleet);
+    (void)snprintf(range, sizeof range, "%08x-%08x", (unsigned)p->serial_first, (unsigned)p->serial_last);
+    return event_append(r, "product.added",
+                        (const char *const[]){ "product", p->name, "chip", p->chip, "fleet", fleet, "serials", range, NULL },
+                        e);
+}
+
+enum err_code registry_product_add(struct registry *r, struct product *p, struct err *e)
+{
+    struct product made = *p;
+    enum err_code rc = sql_begin(r->sql, true, e);
+
+    if (rc == ERR_OK && (rc = registry_end(r, insert(r, &made, e), e)) == ERR_OK)
+        *p = made;
+    return rc;
+}

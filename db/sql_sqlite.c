@@ -1,0 +1,230 @@
+#include "db/sql.h"
+
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "db/fault.h"
+
+struct sql {
+    sqlite3 *db;
+};
+
+struct sql_row {
+    sqlite3_stmt *stmt;
+};
+
+/* SQLite's result codes, folded into what the user can do about them. */
+static const struct {
+    int code; /* primary result code */
+    enum db_fault_id fault;
+} folds[] = {
+    { SQLITE_FULL, DB_DISK_FULL },     { SQLITE_BUSY, DB_BUSY },      { SQLITE_LOCKED, DB_BUSY },
+    { SQLITE_READONLY, DB_READ_ONLY }, { SQLITE_PERM, DB_READ_ONLY }, { SQLITE_CANTOPEN, DB_READ_ONLY },
+    { SQLITE_IOERR, DB_IO },           { SQLITE_NOMEM, DB_IO },       { SQLITE_CORRUPT, DB_CORRUPT },
+    { SQLITE_NOTADB, DB_NO_REGISTRY },
+};
+
+static enum err_code fail(struct sql *s, const char *op, struct err *e)
+{
+    int code = s->db != NULL ? sqlite3_extended_errcode(s->db) : SQLITE_NOMEM;
+    enum db_fault_id fault = DB_BUG;
+
+    for (size_t i = 0; i < sizeof folds / sizeof *folds; i++)
+        if (folds[i].code == (code & 0xff))
+            fault = folds[i].fault;
+    const char *file = s->db != NULL ? sqlite3_db_filename(s->db, "main") : NULL;
+    return err_set(e, &db_fault[fault], op, "sqlite", code, "%s", file != NULL ? file : "registry");
+}
+
+enum err_code sql_open(struct sql **out, const char *path, bool write, bool create, struct err *e)
+{
+    struct sql *s = calloc(1, sizeof *s);
+    int flags =
+        (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | (create ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_EXRESCODE;
+    enum err_code rc;
+
+    *out = NULL;
+    if (s == NULL)
+        return err_errno(e, &db_fault[DB_IO], "calloc", "%s", path);
+    if (!create && access(path, F_OK) != 0) {
+        free(s);
+        return err_errno(e, &db_fault[DB_MISSING], "open", "%s", path);
+    }
+    if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK) {
+        rc = fail(s, "open", e);
+        sql_close(s);
+        return rc;
+    }
+    sqlite3_busy_timeout(s->db, 10000);
+    /* PERSIST is the rollback journal, its file kept: the room that the next commit's journal needs is then there already.
+     */
+    static const char pragmas[] = "PRAGMA journal_mode = PERSIST; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = ON;"
+                                  "PRAGMA trusted_schema = OFF;";
+    if (write && (rc = sql_script(s, pragmas, e)) != ERR_OK) {
+        sql_close(s);
+        return rc;
+    }
+    *out = s;
+    return ERR_OK;
+}
+
+void sql_close(struct sql *s)
+{
+    if (s == NULL)
+        return;
+    (void)sqlite3_close_v2(s->db); /* nothing to do about a failure: all that was acknowledged is on disk */
+    free(s);
+}
+
+enum err_code sql_script(struct sql *s, const char *script, struct err *e)
+{
+    return sqlite3_exec(s->db, script, NULL, NULL, NULL) == SQLITE_OK ? ERR_OK : fail(s, "exec", e);
+}
+
+enum err_code sql_begin(struct sql *s, bool write, struct err *e)
+{
+    return sql_script(s, write ? "BEGIN IMMEDIATE" : "BEGIN", e);
+}
+
+enum err_code sql_commit(struct sql *s, struct err *e)
+{
+    enum err_code rc = sql_script(s, "COMMIT", e);
+
+    if (rc != ERR_OK)
+        sql_rollback(s);
+    return rc;
+}
+
+void sql_rollback(struct sql *s)
+{
+    if (!sqlite3_get_autocommit(s->db))
+        (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); /* the next open rolls back what this can't */
+}
+
+static bool bind(sqlite3_stmt *stmt, const char *types, va_list ap)
+{
+    int rc = SQLITE_OK;
+
+    for (int i = 1; *types != '\0' && rc == SQLITE_OK; types++, i++) {
+        if (*types == 'i') {
+            rc = sqlite3_bind_int64(stmt, i, va_arg(ap, int64_t));
+        } else if (*types == 't') {
+            rc = sqlite3_bind_text(stmt, i, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+        } else {
+            const void *blob = va_arg(ap, const void *);
+            rc = sqlite3_bind_blob64(stmt, i, blob, va_arg(ap, size_t), SQLITE_TRANSIENT);
+        }
+    }
+    return rc == SQLITE_OK;
+}
+
+static enum err_code prepare(struct sql *s, sqlite3_stmt **stmt, const char *statement, const char *types, va_list ap,
+                             struct err *e)
+{
+    if (sqlite3_prepare_v2(s->db, statement, -1, stmt, NULL) != SQLITE_OK || !bind(*stmt, types, ap)) {
+        enum err_code rc = fail(s, statement, e);
+        sqlite3_finalize(*stmt);
+        *stmt = NULL;
+        return rc;
+    }
+    return ERR_OK;
+}
+
+static enum err_code run(struct sql *s, long *changed, bool *unique, struct err *e, const char *statement, const char *types,
+                         va_list ap)
+{
+    sqlite3_stmt *stmt = NULL;
+    enum err_code rc = prepare(s, &stmt, statement, types, ap, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    int step = sqlite3_step(stmt);
+    if (unique != NULL)
+        *unique = true;
+    if (unique != NULL && (step == SQLITE_CONSTRAINT_UNIQUE || step == SQLITE_CONSTRAINT_PRIMARYKEY))
+        *unique = false;
+    else if (step != SQLITE_DONE && step != SQLITE_ROW)
+        rc = fail(s, statement, e);
+    sqlite3_finalize(stmt);
+    if (rc == ERR_OK && changed != NULL)
+        *changed = sqlite3_changes(s->db);
+    return rc;
+}
+
+enum err_code sql_run(struct sql *s, long *changed, struct err *e, const char *statement, const char *types, ...)
+{
+    va_list ap;
+
+    va_start(ap, types);
+    enum err_code rc = run(s, changed, NULL, e, statement, types, ap);
+    va_end(ap);
+    return rc;
+}
+
+enum err_code sql_insert(struct sql *s, bool *unique, struct err *e, const char *statement, const char *types, ...)
+{
+    va_list ap;
+
+    va_start(ap, types);
+    enum err_code rc = run(s, NULL, unique, e, statement, types, ap);
+    va_end(ap);
+    return rc;
+}
+
+enum err_code sql_query(struct sql *s, struct sql_row **row, struct err *e, const char *statement, const char *types, ...)
+{
+    va_list ap;
+
+    *row = calloc(1, sizeof **row);
+    if (*row == NULL)
+        return err_errno(e, &db_fault[DB_IO], "calloc", "query");
+    va_start(ap, types);
+    enum err_code rc = prepare(s, &(*row)->stmt, statement, types, ap, e);
+    va_end(ap);
+    if (rc != ERR_OK) {
+        free(*row);
+        *row = NULL;
+    }
+    return rc;
+}
+
+enum err_code sql_next(struct sql_row *row, bool *more, struct err *e)
+{
+    int step = sqlite3_step(row->stmt);
+
+    *more = step == SQLITE_ROW;
+    if (step == SQLITE_ROW || step == SQLITE_DONE)
+        return ERR_OK;
+    struct sql s = { .db = sqlite3_db_handle(row->stmt) };
+    return fail(&s, "step", e);
+}
+
+void sql_done(struct sql_row *row)
+{
+    if (row == NULL)
+        return;
+    sqlite3_finalize(row->stmt);
+    free(row);
+}
+
+int64_t sql_int(struct sql_row *row, int col)
+{
+    return sqlite3_column_int64(row->stmt, col);
+}
+
+const char *sql_text(struct sql_row *row, int col)
+{
+    const unsigned char *text = sqlite3_column_text(row->stmt, col);
+
+    return text != NULL ? (const char *)text : "";
+}
+
+const void *sql_blob(struct sql_row *row, int col, size_t *len)
+{
+    const void *blob = sqlite3_column_blob(row->stmt, col);
+
+    *len = (size_t)sqlite3_column_bytes(row->stmt, col);
+    return blob;
+}

@@ -1,0 +1,180 @@
+#include <string.h>
+
+#include "base/hex.h"
+#include "db/fault.h"
+#include "db/registry_impl.h"
+
+/* Rows set aside at the intent, one given back by each record up to DONE; 4 KiB is a page of the file and room for an event.
+ */
+enum { BALLAST_ROWS = 5, BALLAST_BYTES = 8192 };
+
+/* The steps of the transaction.  KEYED and BURNING have calls of their own; every state may be quarantined by its own call.
+ */
+static const struct {
+    enum device_state from, to;
+    const char *event;
+} steps[] = {
+    { DEV_BURNING, DEV_VERIFIED, "device.verified" }, { DEV_VERIFIED, DEV_PROVED, "device.proved" },
+    { DEV_PROVED, DEV_LOCKED, "device.locked" },      { DEV_LOCKED, DEV_DONE, "device.done" },
+    { DEV_RESERVED, DEV_VOID, "serial.void" },        { DEV_KEYED, DEV_VOID, "serial.void" },
+    { DEV_DONE, DEV_VERIFIED, "device.rework" }, /* the same identity, firmware written and proved again */
+};
+
+/* The row moves only if it is where the caller believes it to be: two stations can't both take a step. */
+static enum err_code move(struct registry *r, const char *serial, enum device_state from, enum device_state to,
+                          struct err *e)
+{
+    char now[REG_TIME];
+    long changed = 0;
+
+    registry_now(r, now);
+    enum err_code rc =
+        sql_run(r->sql, &changed, e, "UPDATE device SET state = ?, updated = ? WHERE serial = ? AND state = ?", "tttt",
+                device_state_name(to), now, serial, device_state_name(from));
+    if (rc == ERR_OK && changed != 1)
+        rc = err_set(e, &db_fault[DB_STATE_CHANGED], "advance", NULL, 0, "device %s is not %s", serial,
+                     device_state_name(from));
+    return rc;
+}
+
+static enum err_code ballast_take(struct registry *r, const char *serial, struct err *e)
+{
+    static const uint8_t filler[BALLAST_BYTES];
+    enum err_code rc = ERR_OK;
+
+    for (int i = 0; i < BALLAST_ROWS && rc == ERR_OK; i++)
+        rc = sql_run(r->sql, NULL, e, "INSERT INTO ballast (serial, n, filler) VALUES (?, ?, ?)", "tib", serial, (int64_t)i,
+                     filler, sizeof filler);
+    return rc;
+}
+
+static enum err_code ballast_give(struct registry *r, const char *serial, bool all, struct err *e)
+{
+    return sql_run(r->sql, NULL, e,
+                   all ? "DELETE FROM ballast WHERE serial = ?"
+                       : "DELETE FROM ballast WHERE serial = ?1 AND n = (SELECT max(n) FROM ballast WHERE serial = ?1)",
+                   "t", serial);
+}
+
+static enum err_code key_insert(struct registry *r, const char *serial, const struct wrapped_key *k, struct err *e)
+{
+    bool unique;
+    enum err_code rc = sql_insert(
+        r->sql, &unique, e,
+        "INSERT INTO wrapped_key (digest, serial, role, blob, mechanism, profile, kek, kek_kcv, public_x)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "bttbittbb", k->digest, sizeof k->digest, serial, k->role, k->blob, (size_t)k->blob_len, (int64_t)k->mechanism,
+        k->profile, k->kek, k->kek_kcv, sizeof k->kek_kcv, k->public_x, sizeof k->public_x);
+
+    if (rc == ERR_OK && !unique)
+        rc = err_set(e, &db_fault[DB_KEY_KNOWN], "keyed", NULL, 0, "device %s, key '%s'", serial, k->role);
+    return rc;
+}
+
+static enum err_code keyed(struct registry *r, const char *serial, const struct wrapped_key *key, size_t n, struct err *e)
+{
+    char digest[65] = "";
+    enum err_code rc = move(r, serial, DEV_RESERVED, DEV_KEYED, e);
+
+    for (size_t i = 0; i < n && rc == ERR_OK; i++)
+        rc = key_insert(r, serial, &key[i], e);
+    if (rc != ERR_OK)
+        return rc;
+    if (n > 0)
+        hex_encode(key[0].digest, sizeof key[0].digest, digest);
+    return event_append(r, "device.keyed", (const char *const[]){ "serial", serial, "key_sha256", digest, NULL }, e);
+}
+
+enum err_code registry_keyed(struct registry *r, uint64_t serial, const struct wrapped_key *key, size_t n, struct err *e)
+{
+    char text[17];
+    enum err_code rc = sql_begin(r->sql, true, e);
+
+    serial_text(serial, text);
+    return rc != ERR_OK ? rc : registry_end(r, keyed(r, text, key, n, e), e);
+}
+
+static enum err_code intent(struct registry *r, const char *serial, const uint8_t *image, const uint8_t *sha256,
+                            struct err *e)
+{
+    char digest[65];
+    enum err_code rc;
+
+    hex_encode(sha256, 32, digest);
+    if ((rc = move(r, serial, DEV_KEYED, DEV_BURNING, e)) != ERR_OK ||
+        (rc = sql_run(r->sql, NULL, e, "UPDATE device SET image = ?, image_sha256 = ? WHERE serial = ?", "bbt", image,
+                      (size_t)REG_IMAGE, sha256, (size_t)32, serial)) != ERR_OK ||
+        (rc = ballast_take(r, serial, e)) != ERR_OK)
+        return rc;
+    return event_append(r, "device.burning", (const char *const[]){ "serial", serial, "image_sha256", digest, NULL }, e);
+}
+
+enum err_code registry_intent(struct registry *r, uint64_t serial, const uint8_t image[REG_IMAGE],
+                              const uint8_t image_sha256[32], struct err *e)
+{
+    char text[17];
+    enum err_code rc = sql_begin(r->sql, true, e);
+
+    serial_text(serial, text);
+    return rc != ERR_OK ? rc : registry_end(r, intent(r, text, image, image_sha256, e), e);
+}
+
+static const char *step_event(enum device_state from, enum device_state to)
+{
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (steps[i].from == from && steps[i].to == to)
+            return steps[i].event;
+    return NULL;
+}
+
+static enum err_code advance(struct registry *r, const char *serial, enum device_state from, enum device_state to,
+                             const char *event, const char *detail, struct err *e)
+{
+    enum err_code rc;
+
+    if ((rc = ballast_give(r, serial, to == DEV_DONE, e)) != ERR_OK || (rc = move(r, serial, from, to, e)) != ERR_OK)
+        return rc;
+    return event_append(r, event, (const char *const[]){ "serial", serial, detail != NULL ? "detail" : NULL, detail, NULL },
+                        e);
+}
+
+enum err_code registry_advance(struct registry *r, uint64_t serial, enum device_state from, enum device_state to,
+                               const char *detail, struct err *e)
+{
+    char text[17];
+    const char *event = step_event(from, to);
+    enum err_code rc;
+
+    serial_text(serial, text);
+    if (event == NULL)
+        return err_set(e, &db_fault[DB_STATE_CHANGED], "advance", NULL, 0, "device %s: %s to %s is no step", text,
+                       device_state_name(from), device_state_name(to));
+    if ((rc = sql_begin(r->sql, true, e)) != ERR_OK)
+        return rc;
+    return registry_end(r, advance(r, text, from, to, event, detail, e), e);
+}
+
+static enum err_code quarantine(struct registry *r, const char *serial, const char *reason, struct err *e)
+{
+    char now[REG_TIME];
+    long changed = 0;
+    enum err_code rc;
+
+    registry_now(r, now);
+    if ((rc = ballast_give(r, serial, true, e)) != ERR_OK ||
+        (rc = sql_run(r->sql, &changed, e, "UPDATE device SET state = ?, reason = ?, updated = ? WHERE serial = ?", "tttt",
+                      device_state_name(DEV_QUARANTINED), reason, now, serial)) != ERR_OK)
+        return rc;
+    if (changed != 1)
+        return err_set(e, &db_fault[DB_DEVICE_UNKNOWN], "quarantine", NULL, 0, "serial %s", serial);
+    return event_append(r, "device.quarantined", (const char *const[]){ "serial", serial, "reason", reason, NULL }, e);
+}
+
+enum err_code registry_quarantine(struct registry *r, uint64_t serial, const char *reason, struct err *e)
+{
+    char text[17];
+    enum err_code rc = sql_begin(r->sql, true, e);
+
+    serial_text(serial, text);
+    return rc != ERR_OK ? rc : registry_end(r, quarantine(r, text, reason, e), e);
+}
