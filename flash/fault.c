@@ -56,4 +56,10 @@ const struct fault flash_fault[FLASH_FAULTS] = {
                            "reseat the same board and repeat" },
     [FLASH_UNSUPPORTED] = { "unsupported", ERR_NO, "this part or programmer cannot do that",
                             "choose another command or programmer: see docs/probes.md" },
+    [FLASH_FIRMWARE_MISSING] = { "firmware-missing", ERR_NOINPUT, "the firmware file cannot be read",
+                                 "give the path of the firmware's ELF file" },
+    [FLASH_FIRMWARE_BAD] = { "firmware-bad", ERR_INPUT, "the file is no firmware for this chip",
+                             "give the ELF file that the linker made for this chip" },
+    [FLASH_OTP_TORN] = { "otp-torn", ERR_DAMAGED, "an OTP cell holds only part of its value: a burn was cut in mid-pulse",
+                         "quarantine the board: a weak cell may change its mind" },
 };

@@ -30,6 +30,9 @@ enum flash_fault_id {
     FLASH_RAM_WIPE,          /* RAM could not be wiped */
     FLASH_RDP_FAILED,        /* level not reached */
     FLASH_UNSUPPORTED,       /* this part or adapter cannot do it */
+    FLASH_FIRMWARE_MISSING,  /* the firmware file can't be read */
+    FLASH_FIRMWARE_BAD,      /* the firmware file is none for this chip */
+    FLASH_OTP_TORN,          /* a cell holds part of the wanted value: cut in its pulse (no ECC to tell) */
     FLASH_FAULTS
 };
 

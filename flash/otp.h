@@ -23,7 +23,7 @@ enum otp_action {
     OTP_SKIP,     /* holds the wanted value (or all ones are wanted and it is blank): nothing to do */
     OTP_WRITE,    /* blank: will be programmed */
     OTP_CONFLICT, /* holds something else */
-    OTP_SPENT,    /* unreadable (ECC) */
+    OTP_SPENT,    /* torn: unreadable (ECC), or holding a value on the way to the wanted one and no cell says OTP_CONFLICT */
     OTP_NO_WRITE  /* blank, but its block is locked */
 };
 
@@ -41,7 +41,7 @@ typedef void otp_progress(void *io, uint32_t done, uint32_t total);
  * ERR_OK        a burn would do n_write programs (0: already exactly so)
  * ERR_INPUT     a span is outside the area or not on cell boundaries
  * ERR_CONFLICT  a cell holds something else, or a locked block still lacks something
- * ERR_DAMAGED   a cell can't be read */
+ * ERR_DAMAGED   a cell can't be read, or was cut in its pulse */
 enum err_code otp_plan_make(struct chip *c, const struct otp_job *job, struct otp_plan *plan, struct err *e)
     __attribute__((warn_unused_result));
 

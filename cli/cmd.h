@@ -1,0 +1,70 @@
+/* cli/cmd.h - what a command is: one row that feeds dispatch, option parsing, --help and the manual's test.
+ * To add a command: one file with its options, its run function and its row; the row's name in commands.c. */
+#ifndef CLI_CMD_H
+#define CLI_CMD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct config;
+struct slot;
+struct chip;
+
+enum opt_id { /* where a value lands in app.opt */
+              OPT_DIR,
+              OPT_JSON,
+              OPT_HELP,
+              OPT_VERSION,
+              OPT_SLOT,
+              OPT_AT,
+              OPT_LEN,
+              OPT_DATA,
+              OPT_FILE,
+              OPT_BURN,
+              OPTS
+};
+
+struct cmd_opt {
+    const char *name; /* without the dashes; NULL ends a table */
+    const char *arg;  /* its argument's name in --help; NULL: a flag */
+    enum opt_id id;
+    char letter; /* short form, 0: none */
+    bool required;
+    const char *help;
+};
+
+enum {                 /* cmd.needs: done by main before run, undone after it */
+       CMD_CONFIG = 1, /* app.config is loaded */
+       CMD_SLOT = 2    /* app.slot is the configured slot that --slot names; implies CMD_CONFIG */
+};
+
+struct app { /* one invocation */
+    const char *dir;
+    bool json;
+    const struct cmd *cmd; /* NULL until it was understood */
+    const char *word;      /* the command's first word as typed, NULL: none */
+    const char *opt[OPTS]; /* NULL: not given; "" for a flag that is */
+    struct config *config;
+    const struct slot *slot;
+    struct chip *chip; /* opened by slot_open, closed by main */
+};
+
+struct cmd {
+    const char *name;     /* "otp read": one or two words */
+    const char *synopsis; /* its options, as in the manual */
+    const char *summary;  /* one line, lower case */
+    const char *details;  /* for --help, whole lines; NULL: none */
+    const struct cmd_opt *opts;
+    unsigned needs;
+    /* Data to stdout, words for people to stderr.  Not ERR_OK with e->fault NULL: the command has reported it all itself. */
+    enum err_code (*run)(struct app *app, struct err *e);
+};
+
+extern const struct cmd *const cmds[];
+extern const size_t cmds_n;
+
+extern const struct cmd_opt common_opts[]; /* every command takes these, before or behind its name */
+
+#endif

@@ -1,0 +1,21 @@
+/* cli/slot.h - from a slot's configuration to its chip: the one place that knows which programmer that is. */
+#ifndef CLI_SLOT_H
+#define CLI_SLOT_H
+
+#include "cli/cmd.h"
+#include "cli/config.h"
+#include "flash/chip.h"
+
+/* Open the slot's chip, guarded against interruption.  Touches no board: chip_probe does.  c and s outlive the chip.
+ * ERR_CONFIG  the adapter file is missing or unusable */
+enum err_code slot_open(struct chip **out, const struct config *c, const struct slot *s, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Open app->slot into app->chip, which main closes, and probe it. */
+enum err_code slot_probe(struct app *app, struct chip_identity *id, struct err *e) __attribute__((warn_unused_result));
+
+/* What `fuseline chip show` and friends say of one chip on RDP level 1: ERR_RIGHTS unless id->rdp is 0. */
+enum err_code slot_need_open_part(const struct app *app, const struct chip_identity *id, const char *op, struct err *e)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,101 @@
+#!/usr/bin/env bats
+# SIGINT and friends: the cell in hand is finished, then 75 with nothing burned, else 81; the same command completes it.
+
+setup() {
+    source "$BATS_TEST_DIRNAME/board.bash"
+    begin
+    insert_board stm32l476
+    record 512
+}
+
+teardown() {
+    end
+}
+
+start_burn() { # in the background, as from a terminal: with default signals (bash ignores SIGINT in its background jobs)
+    perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$BUILD/fuseline" -C "$T" --json otp burn --slot a --at 0 --file "${1:-$T/record}" \
+        --burn >"$T/out" 2>"$T/err" 3>&- &
+    pid=$!
+}
+
+finish() { # the outcome as fl leaves it
+    status=0
+    wait "$pid" || status=$?
+    output=$(cat "$T/out")
+    stderr=$(cat "$T/err")
+}
+
+interrupted_in_burn() { # interrupted_in_burn SIGNAL
+    ctl busy 100000 # about 8 ms a cell
+    start_burn
+    for i in {1..500}; do
+        [ "$(stat_of otp_pulses)" -ge 2 ] && break
+        sleep 0.01
+    done
+    kill -"$1" "$pid"
+    finish
+    refuses 81 interrupted-burned "repeat the same command"
+    local pulses
+    pulses=$(stat_of otp_pulses)
+    [ "$pulses" -ge 2 ] && [ "$pulses" -lt 64 ]
+    none_left
+    ctl busy 0
+    fl --json otp burn --slot a --at 0 --file "$T/record" --burn
+    succeeds
+    prints '"verdict":"burned","offset":0,"bytes":512,"cell":8,"write":'$((64 - pulses))',"skip":'"$pulses"
+    part_holds "$otp" "$T/record"
+    [ "$(stat_of otp_refused)" = 0 ]
+}
+
+@test "SIGINT in the middle of a burn: 81, whole cells only, and the same command completes it" {
+    interrupted_in_burn INT
+}
+
+@test "SIGTERM in the middle of a burn: the same" {
+    interrupted_in_burn TERM
+}
+
+@test "SIGHUP in the middle of a burn: the same" {
+    interrupted_in_burn HUP
+}
+
+@test "SIGINT while waiting for its input: 75, the board untouched" {
+    mkfifo "$T/in"
+    exec 9<>"$T/in"
+    start_burn "$T/in"
+    for i in {1..200}; do
+        [ "$(awk '/^Umask/ { print $2 }' "/proc/$pid/status")" = 0077 ] && break
+        sleep 0.01
+    done
+    sleep 0.2 # from start-up to the input
+    kill -INT "$pid"
+    finish
+    exec 9>&-
+    refuses 75 interrupted "nothing was burned"
+    burns_nothing
+}
+
+@test "SIGINT before the first cell: 75, nothing burned" {
+    fake_openocd hang # a start that takes its whole time limit
+    start_burn
+    sleep 0.3
+    kill -INT "$pid"
+    finish
+    [ "$status" = 75 ] || show
+    tells "nothing was burned"
+    none_left
+    burns_nothing
+}
+
+@test "a second SIGINT changes nothing" {
+    ctl busy 100000
+    start_burn
+    for i in {1..500}; do
+        [ "$(stat_of otp_pulses)" -ge 2 ] && break
+        sleep 0.01
+    done
+    kill -INT "$pid"
+    kill -INT "$pid" 2>/dev/null || true
+    finish
+    refuses 81 interrupted-burned
+}
