@@ -83,7 +83,7 @@ demo: all
 	@tests/e2e/demo.sh
 
 bench: all
-	@tests/bench/otp_burn.sh
+	@for chip in $(CHIPS); do tests/bench/otp_burn.sh $$chip; done
 
 install: all
 	install -D -m 755 build/fuseline $(DESTDIR)$(prefix)/bin/fuseline

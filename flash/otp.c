@@ -70,7 +70,7 @@ static bool on_the_way(const struct chip_desc *d, const uint8_t *have, const uin
 {
     uint8_t lost = 0;
 
-    if (d->controller == FLASH_STM32L4) /* its ECC tells */
+    if (d->otp.ecc)
         return false;
     for (uint32_t i = 0; i < len; i++)
         lost |= want[i] & (uint8_t)~have[i];

@@ -6,6 +6,7 @@
 #ifndef FLASH_CHIPS_H
 #define FLASH_CHIPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +53,7 @@ struct chip_desc {
         uint32_t cell;       /* bytes that one program pulse writes */
         uint32_t lock_base;  /* first lock byte; 0 = the part has none */
         uint32_t block;      /* bytes that one lock byte guards; 0 = none */
+        bool ecc;            /* a torn cell is noticed by its ECC; without, it reads as some value in between */
     } otp;
     struct {
         uint32_t base, size; /* main SRAM */
