@@ -23,6 +23,7 @@ ROOMS   := base protocol db flash flash/chips flash/openocd flash/vchip cli cli/
 SRC     := $(wildcard $(ROOMS:=/*.c)) hsm/hpke_host.c
 LIB     := $(filter-out cli/main.c flash/vchip/main.c,$(SRC))
 TESTS   := $(patsubst %.c,%,$(shell find tests -name '*_test.c' | sort))
+ASAN_BATS := $(wildcard tests/cli/[bcgu]*.bats)
 BATS    := $(shell find tests -name '*.bats' | sort)
 CHIPS   := stm32l476 stm32f407
 GEN     := $(patsubst %,build/gen/%.inc,$(wildcard flash/openocd/*.tcl db/schema/*.sql))

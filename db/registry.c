@@ -8,7 +8,8 @@
 #include "db/fault.h"
 #include "db/registry_impl.h"
 
-/* Numbered migrations, applied in order; never edited once released.  The .inc files are the .sql files, a number per byte. */
+/* Numbered migrations, applied in order; never edited once released.  The .inc files are the .sql files, a number per byte.
+ */
 static const char schema_0001[] = {
 #include "db/schema/0001-sqlite.sql.inc"
     0

@@ -50,7 +50,7 @@ bool local_parse(const uint8_t *bytes, size_t len, struct local *out)
 size_t local_error(uint8_t code, const char *text, uint8_t *out, size_t max)
 {
     size_t len = 0;
-    while (text[len] && len < LOCAL_TEXT_MAX)
+    while (len < LOCAL_TEXT_MAX && text[len])
         len++;
     if (len + 2 > max)
         return 0;

@@ -8,7 +8,7 @@ BEGIN {
     may["flash"] = "flash flash/chips flash/openocd flash/vchip protocol base"
     may["flash/openocd"] = may["flash"]
     may["hsm"] = "hsm protocol base"
-    may["db"] = "db protocol base"
+    may["db"] = "db db/schema protocol base"
     may["station"] = "station hsm flash flash/chips db protocol base"
     may["verifier"] = "verifier hsm flash flash/chips db protocol base"
     may["officer"] = "officer hsm flash flash/chips db protocol base"
@@ -30,8 +30,8 @@ function room(path, n, part) {
         why = "include paths start at the root"
     else if (index(" " may[from] " ", " " to " ") == 0)
         why = from " may not look into " to
-    else if (to == "flash/vchip" && from == "flash" && FILENAME !~ /^flash\/inproc\.[ch]$/)
-        why = "only flash/inproc may use the simulated silicon"
+    else if (to == "flash/vchip" && from == "flash" && FILENAME !~ /^flash\/inproc[a-z_]*\.[ch]$/)
+        why = "only the in-process chip may use the simulated silicon"
     else
         next
     printf "%s:%d: %s: %s\n", FILENAME, FNR, q[2], why
