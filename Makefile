@@ -19,8 +19,8 @@ LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 LDLIBS  := -linih -ljansson -lelf -lsqlite3 -lp11-kit -lcrypto
 
 # ---- what it is built from ----
-ROOMS   := base protocol db flash flash/chips flash/openocd flash/vchip cli cli/ui
-SRC     := $(wildcard $(ROOMS:=/*.c)) hsm/hpke_host.c
+ROOMS   := base protocol hsm db station verifier flash flash/chips flash/openocd flash/vchip cli cli/ui
+SRC     := $(wildcard $(ROOMS:=/*.c))
 LIB     := $(filter-out cli/main.c flash/vchip/main.c,$(SRC))
 TESTS   := $(patsubst %.c,%,$(shell find tests -name '*_test.c' | sort))
 ASAN_BATS := $(wildcard tests/cli/[bcgu]*.bats)
@@ -63,6 +63,9 @@ $(TESTS:%=build/%): build/lib.a
 $(TESTS:%=build/asan/%): build/asan/lib.a
 build/tests/protocol/vectors_test build/asan/tests/protocol/vectors_test: %/tests/protocol/vectors_test: \
                              %/tests/vectors/pack.o %/tests/vectors/walk.o
+comma   := ,
+build/tests/station/fail_test build/asan/tests/station/fail_test: \
+    LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(shell cat tests/station/fail_test.wrap))
 $(TESTS:%=build/%.o): | build/.packages-check
 
 # ---- firmware for the simulated boards: build/firmware/NAME-CHIP.elf ----

@@ -194,7 +194,7 @@ enum err_code registry_keys(struct registry *r, uint64_t serial, struct wrapped_
 
 /* ---- reservation ---- */
 
-static enum err_code next_serial(struct registry *r, const struct product *p, uint64_t *serial, struct err *e)
+enum err_code registry_next_serial(struct registry *r, const struct product *p, uint64_t *serial, struct err *e)
 {
     struct sql_row *row;
     bool more;
@@ -217,7 +217,7 @@ static enum err_code next_serial(struct registry *r, const struct product *p, ui
 static enum err_code insert(struct registry *r, const struct product *p, struct device *d, struct err *e)
 {
     char serial[17], uid[2 * REG_UID + 1];
-    enum err_code rc = next_serial(r, p, &d->serial, e);
+    enum err_code rc = registry_next_serial(r, p, &d->serial, e);
 
     if (rc != ERR_OK)
         return rc;
@@ -264,7 +264,7 @@ enum err_code registry_reserve(struct registry *r, const char *product, const ui
                                uint16_t day, struct device *d, bool *fresh, struct err *e)
 {
     struct device made = { .state = DEV_RESERVED, .station = station, .day = day };
-    enum err_code rc = sql_begin(r->sql, true, e);
+    enum err_code rc = registry_begin(r, e);
 
     if (rc != ERR_OK)
         return rc;

@@ -68,7 +68,7 @@ enum err_code event_append(struct registry *r, const char *kind, const char *con
 
 enum err_code registry_event(struct registry *r, const char *kind, const char *const *details, struct err *e)
 {
-    enum err_code rc = sql_begin(r->sql, true, e);
+    enum err_code rc = registry_begin(r, e);
 
     return rc != ERR_OK ? rc : registry_end(r, event_append(r, kind, details, e), e);
 }

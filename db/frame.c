@@ -102,7 +102,7 @@ enum err_code registry_frame_record(struct registry *r, const struct frame_row *
     uint8_t digest[32];
     enum err_code rc;
 
-    if ((rc = digest_of(f->frame, f->frame_len, digest, e)) != ERR_OK || (rc = sql_begin(r->sql, true, e)) != ERR_OK)
+    if ((rc = digest_of(f->frame, f->frame_len, digest, e)) != ERR_OK || (rc = registry_begin(r, e)) != ERR_OK)
         return rc;
     return registry_end(r, record(r, f, digest, what, e), e);
 }

@@ -155,7 +155,7 @@ static enum err_code insert(struct registry *r, struct product *p, struct err *e
 enum err_code registry_product_add(struct registry *r, struct product *p, struct err *e)
 {
     struct product made = *p;
-    enum err_code rc = sql_begin(r->sql, true, e);
+    enum err_code rc = registry_begin(r, e);
 
     if (rc == ERR_OK && (rc = registry_end(r, insert(r, &made, e), e)) == ERR_OK)
         *p = made;

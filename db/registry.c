@@ -117,6 +117,26 @@ void registry_close(struct registry *r)
     free(r);
 }
 
+enum err_code registry_batch_begin(struct registry *r, struct err *e)
+{
+    enum err_code rc = sql_begin(r->sql, true, e);
+
+    r->batch = rc == ERR_OK;
+    return rc;
+}
+
+enum err_code registry_batch_commit(struct registry *r, struct err *e)
+{
+    r->batch = false;
+    return sql_commit(r->sql, e);
+}
+
+void registry_batch_drop(struct registry *r)
+{
+    r->batch = false;
+    sql_rollback(r->sql);
+}
+
 void registry_clock(struct registry *r, uint64_t (*now_ms)(void *io), void *io)
 {
     r->now_ms = now_ms != NULL ? now_ms : wall_ms;
@@ -134,8 +154,21 @@ void registry_now(struct registry *r, char out[REG_TIME])
     (void)snprintf(out + n, REG_TIME - n, ".%03uZ", (unsigned)(ms % 1000));
 }
 
+enum err_code registry_begin(struct registry *r, struct err *e)
+{
+    return r->batch ? sql_script(r->sql, "SAVEPOINT call", e) : sql_begin(r->sql, true, e);
+}
+
 enum err_code registry_end(struct registry *r, enum err_code rc, struct err *e)
 {
+    struct err second; /* the first failure is the one to tell */
+
+    if (r->batch && rc == ERR_OK)
+        return sql_script(r->sql, "RELEASE call", e);
+    if (r->batch) {
+        (void)sql_script(r->sql, "ROLLBACK TO call; RELEASE call", &second);
+        return rc;
+    }
     if (rc == ERR_OK)
         return sql_commit(r->sql, e);
     sql_rollback(r->sql);

@@ -39,6 +39,13 @@ void registry_close(struct registry *r);
 /* Where `now` comes from: milliseconds since 1970.  NULL: CLOCK_REALTIME. */
 void registry_clock(struct registry *r, uint64_t (*now_ms)(void *io), void *io);
 
+/* Many calls as one transaction, for work in bulk: nothing of it is on disk, nor may be given out, before
+ * registry_batch_commit returns ERR_OK; after a failed commit, a drop or a power cut, nothing of it happened.  Each call
+ * inside is still whole or not at all.  Others can't write meanwhile.  No batch within a batch. */
+enum err_code registry_batch_begin(struct registry *r, struct err *e);
+enum err_code registry_batch_commit(struct registry *r, struct err *e);
+void registry_batch_drop(struct registry *r);
+
 /* ---- products ---- */
 
 struct product {
@@ -108,6 +115,9 @@ struct device {
  * the product's serials are used up. */
 enum err_code registry_reserve(struct registry *r, const char *product, const uint8_t uid[REG_UID], uint16_t station,
                                uint16_t day, struct device *d, bool *fresh, struct err *e);
+
+/* The serial that registry_reserve would give to a new chip now.  ERR_NO: used up. */
+enum err_code registry_next_serial(struct registry *r, const struct product *p, uint64_t *serial, struct err *e);
 
 /* RESERVED -> KEYED with its n wrapped keys.  ERR_CONFLICT: a key's digest is known already (the same secret in two
  * devices). */

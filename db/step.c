@@ -88,7 +88,7 @@ static enum err_code keyed(struct registry *r, const char *serial, const struct 
 enum err_code registry_keyed(struct registry *r, uint64_t serial, const struct wrapped_key *key, size_t n, struct err *e)
 {
     char text[17];
-    enum err_code rc = sql_begin(r->sql, true, e);
+    enum err_code rc = registry_begin(r, e);
 
     serial_text(serial, text);
     return rc != ERR_OK ? rc : registry_end(r, keyed(r, text, key, n, e), e);
@@ -113,7 +113,7 @@ enum err_code registry_intent(struct registry *r, uint64_t serial, const uint8_t
                               const uint8_t image_sha256[32], struct err *e)
 {
     char text[17];
-    enum err_code rc = sql_begin(r->sql, true, e);
+    enum err_code rc = registry_begin(r, e);
 
     serial_text(serial, text);
     return rc != ERR_OK ? rc : registry_end(r, intent(r, text, image, image_sha256, e), e);
@@ -149,7 +149,7 @@ enum err_code registry_advance(struct registry *r, uint64_t serial, enum device_
     if (event == NULL)
         return err_set(e, &db_fault[DB_STATE_CHANGED], "advance", NULL, 0, "device %s: %s to %s is no step", text,
                        device_state_name(from), device_state_name(to));
-    if ((rc = sql_begin(r->sql, true, e)) != ERR_OK)
+    if ((rc = registry_begin(r, e)) != ERR_OK)
         return rc;
     return registry_end(r, advance(r, text, from, to, event, detail, e), e);
 }
@@ -173,7 +173,7 @@ static enum err_code quarantine(struct registry *r, const char *serial, const ch
 enum err_code registry_quarantine(struct registry *r, uint64_t serial, const char *reason, struct err *e)
 {
     char text[17];
-    enum err_code rc = sql_begin(r->sql, true, e);
+    enum err_code rc = registry_begin(r, e);
 
     serial_text(serial, text);
     return rc != ERR_OK ? rc : registry_end(r, quarantine(r, text, reason, e), e);

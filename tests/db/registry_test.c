@@ -378,6 +378,40 @@ static void test_a_foreign_file_is_refused_and_not_touched(void **state)
     unlink(path);
 }
 
+static void test_a_batch_is_recorded_whole_or_not_at_all(void **state)
+{
+    struct bench *b = *state;
+    struct device d;
+    uint8_t uid[REG_UID] = { 0x55 };
+    bool fresh;
+
+    add_product(b, "meter");
+    assert_int_equal(registry_batch_begin(b->r, &b->e), ERR_OK);
+    assert_int_equal(registry_reserve(b->r, "meter", uid, 1, 1, &d, &fresh, &b->e), ERR_OK);
+    registry_batch_drop(b->r);
+    assert_int_equal(registry_device_by_uid(b->r, uid, &d, &b->e), ERR_NOINPUT);
+
+    assert_int_equal(registry_batch_begin(b->r, &b->e), ERR_OK);
+    assert_int_equal(registry_reserve(b->r, "nothing", uid, 1, 1, &d, &fresh, &b->e), ERR_NOINPUT); /* fails alone */
+    assert_int_equal(registry_reserve(b->r, "meter", uid, 1, 1, &d, &fresh, &b->e), ERR_OK);
+    assert_int_equal(registry_batch_commit(b->r, &b->e), ERR_OK);
+    registry_close(b->r);
+    open_registry(b, REGISTRY_READ);
+    assert_int_equal(registry_device_by_uid(b->r, uid, &d, &b->e), ERR_OK);
+}
+
+static void test_the_next_serial_is_told_without_taking_it(void **state)
+{
+    struct bench *b = *state;
+    struct product p = add_product(b, "meter");
+    uint64_t first = 0, second = 0;
+
+    assert_int_equal(registry_next_serial(b->r, &p, &first, &b->e), ERR_OK);
+    assert_int_equal(registry_next_serial(b->r, &p, &second, &b->e), ERR_OK);
+    assert_int_equal(first, second);
+    assert_int_equal(reserve(b, "meter", 1).serial, first);
+}
+
 static void test_two_processes_never_draw_the_same_serial(void **state)
 {
     struct bench *b = *state;
@@ -423,6 +457,8 @@ int main(void)
         T(test_everything_is_there_after_a_restart),
         T(test_a_newer_schema_is_refused_and_not_touched),
         T(test_a_foreign_file_is_refused_and_not_touched),
+        T(test_a_batch_is_recorded_whole_or_not_at_all),
+        T(test_the_next_serial_is_told_without_taking_it),
         T(test_two_processes_never_draw_the_same_serial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,157 @@
+/* hsm/hsm.h - keys that nobody sees: one token of one role, opened by an RFC 7512 URI.
+ * Boundary: station, verifier, officer above; any PKCS#11 v2.40 module below.  No CK_* type crosses this header.
+ * Processes: fork first, open afterwards; a struct hsm is never used across fork() or by two threads (SoftHSM2 scales by
+ * processes). Secrets: PINs are wiped after login; private keys and the KEK never leave the module in clear, CKA_VALUE of
+ * them is never asked for. Power: token objects are made only by hsm_key_ensure, at a ceremony; device keys are session
+ * objects and die with the process. Errors: CKR codes are translated here, once (hsm/fault.h); err.native holds the CKR
+ * number, err.subject the token's label. Source: PKCS#11 v2.40, RFC 7512; templates and their reasons: docs/hsm.md. */
+#ifndef HSM_HSM_H
+#define HSM_HSM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum {
+    HSM_LABEL = 33,     /* bytes: CKA_LABEL or token label, 1..32 characters and NUL */
+    HSM_BLOB_MAX = 256, /* bytes of a wrapped key */
+    HSM_PIN_MAX = 256   /* bytes, PIN and NUL */
+};
+
+struct hsm;     /* one logged-in token */
+struct hsm_key; /* a key inside it; freed by hsm_key_free, dead after hsm_close */
+
+/* Where a PIN comes from; never argv, never the environment. */
+enum hsm_pin_kind {
+    HSM_PIN_URI,   /* the URI's own pin-source=file:PATH (regular file, ours, mode & 077 == 0; one trailing newline is taken
+                      off) */
+    HSM_PIN_FD,    /* read once from descriptor fd, to its end */
+    HSM_PIN_PROMPT /* ask on /dev/tty, naming the token */
+};
+struct hsm_pin_source {
+    enum hsm_pin_kind kind;
+    int fd;
+};
+
+/* ---- opening ---- */
+
+/* Load the module, find the token, log in as user, find the module's profile (a self-test with session keys, once per
+ * process). uri: pkcs11:token=..;serial=..?module-path=/abs/module.so&pin-source=file:/abs/pin.  workspace: the directory
+ * that holds the lock file, and the kept copies of SoftHSM2's token files; SoftHSM2's login window is guarded there
+ * (docs/hsm.md). ERR_UNAVAILABLE module or token missing; ERR_CONFIG not a module, bad URI; ERR_RIGHTS wrong PIN (the error
+ * tells "PIN count low", "final try", "locked"); a wrong PIN is never tried twice. */
+enum err_code hsm_open(struct hsm **out, const char *uri, const struct hsm_pin_source *pin, const char *workspace,
+                       struct err *e);
+void hsm_close(struct hsm *h); /* NULL is fine */
+
+const char *hsm_profile(const struct hsm *h); /* name of the mechanism profile: "softhsm2" */
+/* NULL, or the literal name of a protection that the module takes and then ignores ("CKA_UNWRAP_TEMPLATE"); on such a module
+ * no KEK or master is made or used (hsm-not-enforced). */
+const char *hsm_not_enforced(const struct hsm *h);
+const char *hsm_token_label(const struct hsm *h);
+
+/* ---- token keys, made at a ceremony ---- */
+
+enum hsm_key_kind {
+    HSM_KEK,       /* "kek", AES-256: wraps and unwraps private keys; EXTRACTABLE only with WRAP_WITH_TRUSTED */
+    HSM_MASTER,    /* "master/LINE", AES-256: DERIVE by CKM_AES_ECB_ENCRYPT_DATA only; leaves as a KEK does */
+    HSM_SIGNER,    /* P-256: SIGN by CKM_ECDSA; never leaves */
+    HSM_KEK_SECRET /* "kek-secret", AES-256: wraps and unwraps the 32-byte secrets of devices; leaves as a KEK does */
+};
+
+/* The token's key of that label and kind: found, or made from this room's template, and read back attribute by attribute.
+ * ERR_CONFLICT: there is one whose attributes are not the template's, or there are two.  *made (may be NULL) tells. */
+enum err_code hsm_key_ensure(struct hsm *h, enum hsm_key_kind kind, const char *label, struct hsm_key **out, bool *made,
+                             struct err *e);
+/* As above, but never makes one: ERR_UNAVAILABLE when absent. */
+enum err_code hsm_key_find(struct hsm *h, enum hsm_key_kind kind, const char *label, struct hsm_key **out, struct err *e);
+void hsm_key_free(
+    struct hsm_key *k); /* destroys session objects, forgets token objects; NULL is fine, also after hsm_close */
+
+/* Key check value: which key of that label this is; public.  CKA_CHECK_VALUE of the original (a copy has the same); of a
+ * signer the first bytes of SHA-256 over its point. */
+enum err_code hsm_key_kcv(struct hsm_key *k, uint8_t kcv[3], struct err *e);
+
+/* Move keys (KEK, KEK_SECRET, MASTER) to another token, at a ceremony of two SOs or in the embedded default's init: wrapped
+ * under an RSA key made for this once in `to`, whose public half the SO of `from` has marked TRUSTED; both are session
+ * objects and leave nothing behind.  The copies are not extractable and wrap nothing new.  Idempotent: a key that is in `to`
+ * already with the same check value is left alone; ERR_CONFLICT: with another one.
+ * from_so: PIN of from's SO; kind HSM_PIN_URI: from_uri's pin-source is the SO's.  `from` must have its own PIN from its
+ * URI, for the SO's login logs its user out.  softhsm: hsm_softhsm_keep afterwards. */
+struct hsm_key_name {
+    enum hsm_key_kind kind;
+    const char *label;
+};
+enum err_code hsm_keys_copy(struct hsm *from, const char *from_uri, const struct hsm_pin_source *from_so, struct hsm *to,
+                            const struct hsm_key_name *keys, size_t n, struct err *e);
+/* The same for one KEK of that label. */
+enum err_code hsm_kek_copy(struct hsm *from, const char *from_uri, const struct hsm_pin_source *from_so, struct hsm *to,
+                           const char *label, struct err *e);
+
+/* ---- device keys: session objects, wrapped out ---- */
+
+struct hsm_blob {
+    uint8_t bytes[HSM_BLOB_MAX];
+    uint16_t len;
+    uint32_t mechanism;      /* CKM_ number that wrapped it */
+    char profile[HSM_LABEL]; /* of the module that did */
+};
+
+/* A new P-256 key pair: pkR = 04|x|y as the module gives it, the private key wrapped under kek.  The blob is unwrapped again
+ * and an ECDH of both sides compared before it is given out: what is recorded can be used. */
+enum err_code hsm_device_key_new(struct hsm *h, struct hsm_key *kek, uint8_t pkR[65], struct hsm_blob *blob, struct err *e);
+
+/* A new 32-byte secret for a chip (it must be burned, so its value is given out; the caller wipes it), and its wrapped form.
+ */
+enum err_code hsm_device_secret_new(struct hsm *h, struct hsm_key *kek, uint8_t secret[32], struct hsm_blob *blob,
+                                    struct err *e);
+/* The value again, for a burn that was interrupted.  The caller wipes it. */
+enum err_code hsm_device_secret_get(struct hsm *h, struct hsm_key *kek, const struct hsm_blob *blob, uint8_t secret[32],
+                                    struct err *e);
+
+/* Verify only every n-th new key in this way, for bulk work (1, the default: each; 0: none).  What is not verified must be
+ * before it is burned: unwrap it and compare hsm_ecdh with the base point to the x of pkR. */
+void hsm_verify_every(struct hsm *h, unsigned n);
+
+enum hsm_use {
+    HSM_USE_ECDH,
+    HSM_USE_MAC,
+    HSM_USE_VALUE /* hsm_device_secret_get's own */
+};
+/* Unwrap a private key (ECDH) or a secret (MAC: sensitive, C_Sign by SHA256-HMAC only) into a session object. */
+enum err_code hsm_unwrap(struct hsm *h, struct hsm_key *kek, const struct hsm_blob *blob, enum hsm_use use,
+                         struct hsm_key **out, struct err *e);
+
+/* Z = x-coordinate of skR * pk; pk = 04|x|y on the curve.  ERR_INPUT: the point is not. */
+enum err_code hsm_ecdh(struct hsm_key *skR, const uint8_t pk[65], uint8_t z[32], struct err *e);
+
+/* HMAC-SHA256 under a key that stays inside. */
+enum err_code hsm_hmac(struct hsm_key *k, const uint8_t *data, size_t len, uint8_t mac[32], struct err *e);
+
+/* CKM_AES_ECB_ENCRYPT_DATA under a master: the line's K_root in clear (out), for the chip. */
+enum err_code hsm_derive(struct hsm_key *master, const uint8_t data[32], uint8_t out[32], struct err *e);
+
+/* The same inside the token, for the server: *out only makes HMACs, and dies with hsm_key_free. */
+enum err_code hsm_derive_key(struct hsm_key *master, const uint8_t data[32], struct hsm_key **out, struct err *e);
+
+/* ECDSA over a SHA-256 digest: r32 | s32. */
+enum err_code hsm_sign(struct hsm_key *signer, const uint8_t digest[32], uint8_t sig[64], struct err *e);
+enum err_code hsm_public(struct hsm_key *signer, uint8_t pk[65], struct err *e);
+
+enum err_code hsm_random(struct hsm *h, void *out, size_t len, struct err *e);
+
+/* ---- the embedded default ---- */
+
+/* Make (or find: idempotent) a SoftHSM2 token `label` under workspace/tokens, PINs drawn at random into
+ * workspace/pins/LABEL.pin and LABEL.so-pin (0400), and give its URI.  Keeps a copy of the token's files.  uri has uri_max
+ * bytes.  *made (may be NULL) tells. */
+enum err_code hsm_softhsm_init(const char *workspace, const char *label, char *uri, size_t uri_max, bool *made,
+                               struct err *e);
+/* As hsm_softhsm_init's uri, but with the SO PIN as its pin-source: for hsm_keys_copy. */
+enum err_code hsm_softhsm_so_uri(const char *workspace, const char *label, char *uri, size_t uri_max, struct err *e);
+/* Refresh the kept copies of the workspace's tokens after a ceremony made token objects. */
+enum err_code hsm_softhsm_keep(const char *workspace, const char *label, struct err *e);
+
+#endif

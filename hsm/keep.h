@@ -1,0 +1,24 @@
+/* hsm/keep.h - kept copies of SoftHSM2's token files, and their return.  For the files of hsm/ only.
+ * Why: a SIGKILL or power cut inside SoftHSM2's C_Login leaves token.object empty, and with it every key of the token is
+ * lost (docs/hsm.md, "the login window").  tokens/UUID/ is SoftHSM2's; keep/UUID/ is ours, each file written whole, synced
+ * and renamed. The caller holds the guard.  Memory: nothing kept.  A workspace without tokens/ is fine: nothing to do. */
+#ifndef HSM_KEEP_H
+#define HSM_KEEP_H
+
+#include "base/err.h"
+
+/* Copy every sound token directory to keep/, and make SoftHSM2's own files durable: it never syncs them itself. */
+enum err_code keep_copy(const char *workspace, struct err *e) __attribute__((warn_unused_result));
+
+/* Put back each token.object that is empty or all zeros and has a kept copy.  Before C_Initialize.
+ * ERR_UNAVAILABLE: there is a copy and it can't be put back. */
+enum err_code keep_restore(const char *workspace, struct err *e) __attribute__((warn_unused_result));
+
+/* Remove token directories that an interrupted init left behind: empty token.object, no kept copy, no key. */
+void keep_sweep(const char *workspace);
+
+/* Remove the directory of the token with that serial, if it has no kept copy and no key: C_InitToken was cut in it, so that
+ * it knows no SO PIN.  The module is down. */
+void keep_discard(const char *workspace, const char *serial);
+
+#endif

@@ -1,0 +1,335 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/sha.h>
+
+#include "hsm/guard.h"
+#include "hsm/point.h"
+#include "hsm/token.h"
+
+enum { MANY = 8 };
+
+struct hsm_key *key_new(struct hsm *h, struct hsm_key *parent, enum key_source source, struct err *e)
+{
+    struct hsm_key *k = calloc(1, sizeof *k);
+
+    if (k == NULL) {
+        (void)err_set(e, &hsm_fault[HSM_MEMORY], "key", NULL, 0, "token '%s'", h->label);
+        return NULL;
+    }
+    k->h = h;
+    k->source = source;
+    k->parent = parent;
+    k->refs = 1;
+    h->holders++;
+    if (parent != NULL)
+        parent->refs++;
+    return k;
+}
+
+void hsm_key_free(struct hsm_key *k)
+{
+    struct hsm *h;
+
+    if (k == NULL || --k->refs > 0)
+        return;
+    h = k->h;
+    if (k->source != KEY_OF_TOKEN && !h->closed && h->pid == getpid() && h->logged_in && k->life == h->life &&
+        h->module_life == h->module->life)
+        (void)h->f->C_DestroyObject(h->keys, k->handle); /* else it died with its session */
+    hsm_key_free(k->parent);
+    token_release(h);
+    explicit_bzero(k, sizeof *k);
+    free(k);
+}
+
+enum err_code key_bind(struct hsm_key *k, struct err *e)
+{
+    static enum err_code (*const bind[])(struct hsm_key *, struct err *) = {
+        [KEY_OF_TOKEN] = key_bind_token,
+        [KEY_UNWRAPPED] = key_bind_unwrapped,
+        [KEY_DERIVED] = key_bind_derived,
+    };
+    enum err_code rc;
+
+    if (k->life == k->h->life)
+        return ERR_OK;
+    if (k->parent != NULL && (rc = key_bind(k->parent, e)) != ERR_OK)
+        return rc;
+    if ((rc = bind[k->source](k, e)) == ERR_OK)
+        k->life = k->h->life;
+    return rc;
+}
+
+/* ---- finding ---- */
+
+static enum err_code find(struct hsm *h, struct template *t, CK_OBJECT_HANDLE *out, CK_ULONG *n, struct err *e)
+{
+    CK_RV rv = h->f->C_FindObjectsInit(h->work, t->at, t->n), end;
+
+    if (rv != CKR_OK)
+        return token_fail(h, HSM_CALL, "C_FindObjectsInit", rv, e);
+    rv = h->f->C_FindObjects(h->work, out, MANY, n);
+    end = h->f->C_FindObjectsFinal(h->work);
+    if (rv != CKR_OK || end != CKR_OK)
+        return token_fail(h, HSM_CALL, "C_FindObjects", rv != CKR_OK ? rv : end, e);
+    return ERR_OK;
+}
+
+static size_t read_bytes(struct hsm *h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type, void *out, size_t max)
+{
+    CK_ATTRIBUTE a = { type, out, max };
+
+    return h->f->C_GetAttributeValue(h->work, o, &a, 1) == CKR_OK && a.ulValueLen <= max ? a.ulValueLen : 0;
+}
+
+/* The public half beside a signer's private one: same CKA_ID. */
+static enum err_code find_public(struct hsm_key *k, CK_OBJECT_HANDLE private, bool *there, struct err *e)
+{
+    uint8_t id[KEY_ID_BYTES];
+    CK_OBJECT_HANDLE found[MANY];
+    struct template t = { .n = 0 };
+    CK_ULONG n = 0;
+    enum err_code rc;
+
+    *there = false;
+    if (read_bytes(k->h, private, CKA_ID, id, sizeof id) != sizeof id)
+        return ERR_OK;
+    template_number(&t, CKA_CLASS, CKO_PUBLIC_KEY);
+    template_bytes(&t, CKA_ID, id, sizeof id);
+    if ((rc = find(k->h, &t, found, &n, e)) != ERR_OK || n != 1)
+        return rc;
+    *there = point_read(k->h->f, k->h->work, found[0], k->pk) == CKR_OK;
+    k->public = found[0];
+    return ERR_OK;
+}
+
+/* SoftHSM2 gives a copy no CKA_CHECK_VALUE and lets none be set: its CKA_ID tells which key it is a copy of. */
+static const uint8_t copy_tag[8] = "fl-copy1";
+
+void key_copy_id(uint8_t id[KEY_ID_BYTES], const uint8_t kcv[3])
+{
+    memcpy(id, copy_tag, sizeof copy_tag);
+    memcpy(id + sizeof copy_tag, kcv, 3); /* the rest stays as it is: random */
+}
+
+static bool read_check_value(struct hsm *h, CK_OBJECT_HANDLE o, uint8_t kcv[3])
+{
+    uint8_t id[KEY_ID_BYTES];
+    CK_BBOOL never_extractable;
+
+    if (read_bytes(h, o, CKA_CHECK_VALUE, kcv, 3) == 3)
+        return true;
+    if (read_bytes(h, o, CKA_ID, id, sizeof id) != sizeof id || memcmp(id, copy_tag, sizeof copy_tag) != 0 ||
+        read_bytes(h, o, CKA_NEVER_EXTRACTABLE, &never_extractable, 1) != 1 || never_extractable)
+        return false;
+    memcpy(kcv, id + sizeof copy_tag, 3);
+    return true;
+}
+
+/* A key whose making was cut (SoftHSM2 stores the template first, value and history next) has no value: it never wrapped or
+ * signed anything, can't be destroyed, and is passed over. */
+static bool is_whole(struct hsm *h, CK_OBJECT_HANDLE o, enum hsm_key_kind kind)
+{
+    uint8_t bytes[64];
+
+    if (kind == HSM_SIGNER)
+        return read_bytes(h, o, CKA_EC_PARAMS, bytes, sizeof bytes) > 0;
+    return read_check_value(h, o, bytes);
+}
+
+static enum err_code find_key(struct hsm_key *k, CK_OBJECT_HANDLE *out, struct err *e)
+{
+    CK_OBJECT_HANDLE found[MANY];
+    struct template t = { .n = 0 };
+    CK_ULONG n = 0, whole = 0;
+    enum err_code rc;
+
+    template_flag(&t, CKA_TOKEN, true);
+    template_number(&t, CKA_CLASS, k->kind == HSM_SIGNER ? CKO_PRIVATE_KEY : CKO_SECRET_KEY);
+    template_bytes(&t, CKA_LABEL, k->label, strlen(k->label));
+    if ((rc = find(k->h, &t, found, &n, e)) != ERR_OK)
+        return rc;
+    for (CK_ULONG i = 0; i < n; i++)
+        if (is_whole(k->h, found[i], k->kind)) {
+            *out = found[i];
+            whole++;
+        }
+    if (whole == 0)
+        return err_set(e, &hsm_fault[HSM_KEY_MISSING], "C_FindObjects", NULL, 0, "token '%s': no key '%s'", k->h->label,
+                       k->label);
+    if (whole > 1)
+        return err_set(e, &hsm_fault[HSM_KEY_AMBIGUOUS], "C_FindObjects", NULL, 0, "token '%s': %lu keys '%s'", k->h->label,
+                       whole, k->label);
+    return ERR_OK;
+}
+
+/* ---- checking ---- */
+
+static enum err_code wrong(struct hsm_key *k, const char *what, struct err *e)
+{
+    return err_set(e, &hsm_fault[HSM_KEY_WRONG], "C_GetAttributeValue", NULL, 0, "token '%s': key '%s': %s", k->h->label,
+                   k->label, what);
+}
+
+static enum err_code read_kcv(struct hsm_key *k, CK_OBJECT_HANDLE o, uint8_t kcv[3], struct err *e)
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    bool there;
+    enum err_code rc;
+
+    if (k->kind != HSM_SIGNER)
+        return read_check_value(k->h, o, kcv) ? ERR_OK : wrong(k, "CKA_CHECK_VALUE", e);
+    if ((rc = find_public(k, o, &there, e)) != ERR_OK)
+        return rc;
+    if (!there)
+        return wrong(k, "its public key is gone", e);
+    memcpy(kcv, SHA256(k->pk, sizeof k->pk, digest), 3);
+    return ERR_OK;
+}
+
+static enum err_code check(struct hsm_key *k, CK_OBJECT_HANDLE o, struct err *e)
+{
+    struct hsm *h = k->h;
+    const struct profile *p = &h->module->profile;
+    const char *made = template_differs(h->f, h->work, o, k->kind, KEY_MADE, p->wrap), *copied;
+    CK_BBOOL local;
+
+    if (p->not_enforced != NULL && k->kind != HSM_SIGNER)
+        return err_set(e, &hsm_fault[HSM_NOT_ENFORCED], "C_UnwrapKey", NULL, 0, "token '%s': key '%s': %s", h->label,
+                       k->label, p->not_enforced);
+    k->origin = KEY_MADE;
+    if (made == NULL)
+        return ERR_OK;
+    copied = template_differs(h->f, h->work, o, k->kind, KEY_COPIED, p->wrap);
+    k->origin = KEY_COPIED;
+    if (copied == NULL)
+        return ERR_OK;
+    return wrong(k, read_bytes(h, o, CKA_LOCAL, &local, sizeof local) == sizeof local && local ? made : copied, e);
+}
+
+enum err_code key_bind_token(struct hsm_key *k, struct err *e)
+{
+    CK_OBJECT_HANDLE o = CK_INVALID_HANDLE;
+    uint8_t kcv[3];
+    enum err_code rc;
+
+    if ((rc = find_key(k, &o, e)) != ERR_OK || (rc = check(k, o, e)) != ERR_OK || (rc = read_kcv(k, o, kcv, e)) != ERR_OK)
+        return rc;
+    if (k->life != 0 && memcmp(kcv, k->kcv, sizeof kcv) != 0)
+        return wrong(k, "another key than before: its check value differs", e);
+    memcpy(k->kcv, kcv, sizeof kcv);
+    k->handle = o;
+    return ERR_OK;
+}
+
+/* ---- making ---- */
+
+static CK_RV generate_pair(struct hsm *h, struct template *prv, const char *label, const uint8_t id[KEY_ID_BYTES],
+                           CK_OBJECT_HANDLE *out)
+{
+    CK_MECHANISM m = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+    struct template pub;
+    CK_OBJECT_HANDLE public;
+
+    template_device_public(&pub);
+    template_set_flag(&pub, CKA_TOKEN, true);
+    template_flag(&pub, CKA_VERIFY, true);
+    template_flag(&pub, CKA_MODIFIABLE, false);
+    template_bytes(&pub, CKA_LABEL, label, strlen(label));
+    template_bytes(&pub, CKA_ID, id, KEY_ID_BYTES);
+    return h->f->C_GenerateKeyPair(h->work, &m, pub.at, pub.n, prv->at, prv->n, &public, out);
+}
+
+static enum err_code make(struct hsm_key *k, struct err *e)
+{
+    CK_MECHANISM m = { CKM_AES_KEY_GEN, NULL, 0 };
+    struct hsm *h = k->h;
+    uint8_t id[KEY_ID_BYTES];
+    CK_OBJECT_HANDLE o;
+    struct template t;
+    CK_RV rv;
+
+    if (h->module->profile.not_enforced != NULL && k->kind != HSM_SIGNER)
+        return err_set(e, &hsm_fault[HSM_NOT_ENFORCED], "C_GenerateKey", NULL, 0, "token '%s': key '%s': %s", h->label,
+                       k->label, h->module->profile.not_enforced);
+    if ((rv = h->f->C_GenerateRandom(h->work, id, sizeof id)) != CKR_OK)
+        return token_fail(h, HSM_CALL, "C_GenerateRandom", rv, e);
+    template_token_key(&t, k->kind, KEY_MADE, h->module->profile.wrap, k->label, id);
+    rv = k->kind == HSM_SIGNER ? generate_pair(h, &t, k->label, id, &o) : h->f->C_GenerateKey(h->work, &m, t.at, t.n, &o);
+    return rv == CKR_OK ? ERR_OK : token_fail(h, HSM_CALL, "C_GenerateKey", rv, e);
+}
+
+struct want {
+    struct hsm_key *k;
+    bool may_make, made;
+};
+
+static enum err_code have_step(struct hsm *h, void *io, struct err *e)
+{
+    struct want *w = io;
+    enum err_code rc = key_bind(w->k, e);
+
+    (void)h;
+    if (rc == ERR_OK || !w->may_make || e->fault != &hsm_fault[HSM_KEY_MISSING])
+        return rc;
+    if ((rc = make(w->k, e)) != ERR_OK || (rc = key_bind(w->k, e)) != ERR_OK)
+        return rc;
+    w->made = true;
+    return ERR_OK;
+}
+
+static enum err_code have(struct hsm *h, enum hsm_key_kind kind, const char *label, bool may_make, struct hsm_key **out,
+                          bool *made, struct err *e)
+{
+    struct want w = { .may_make = may_make };
+    enum err_code rc;
+
+    if (label[0] == '\0' || strlen(label) >= HSM_LABEL)
+        return err_set(e, &hsm_fault[HSM_KEY_MISSING], "label", NULL, 0, "'%s': 1 to %d characters", label, HSM_LABEL - 1);
+    if ((w.k = key_new(h, NULL, KEY_OF_TOKEN, e)) == NULL)
+        return e->code;
+    w.k->kind = kind;
+    (void)snprintf(w.k->label, sizeof w.k->label, "%s", label);
+    if ((rc = token_do(h, have_step, &w, e)) != ERR_OK) {
+        hsm_key_free(w.k);
+        return rc;
+    }
+    if (made != NULL)
+        *made = w.made;
+    *out = w.k;
+    return ERR_OK;
+}
+
+enum err_code hsm_key_find(struct hsm *h, enum hsm_key_kind kind, const char *label, struct hsm_key **out, struct err *e)
+{
+    return have(h, kind, label, false, out, NULL, e);
+}
+
+/* Guarded while it makes one: the token itself would let two processes make two keys of one label. */
+enum err_code hsm_key_ensure(struct hsm *h, enum hsm_key_kind kind, const char *label, struct hsm_key **out, bool *made,
+                             struct err *e)
+{
+    struct guard guard;
+    enum err_code rc = have(h, kind, label, false, out, NULL, e);
+
+    if (made != NULL)
+        *made = false;
+    if (rc == ERR_OK || e->fault != &hsm_fault[HSM_KEY_MISSING])
+        return rc;
+    if ((rc = guard_enter(&guard, h->workspace, e)) != ERR_OK)
+        return rc;
+    rc = have(h, kind, label, true, out, made, e);
+    guard_leave(&guard);
+    return rc;
+}
+
+enum err_code hsm_key_kcv(struct hsm_key *k, uint8_t kcv[3], struct err *e)
+{
+    if (k->source != KEY_OF_TOKEN)
+        return wrong(k, "not a token key", e);
+    memcpy(kcv, k->kcv, 3); /* read when it was bound, compared each time it is bound again */
+    return ERR_OK;
+}

@@ -1,0 +1,84 @@
+#include "hsm/point.h"
+
+#include <string.h>
+
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/obj_mac.h>
+
+#include "hsm/template.h"
+
+const uint8_t point_generator[65] = {
+    0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2,
+    0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f,
+    0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce,
+    0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
+};
+
+bool point_on_curve(const uint8_t pk[65])
+{
+    static EC_GROUP *group; /* kept to the process's end: making it costs more than the check */
+    EC_POINT *p;
+    bool on = false;
+
+    if (group == NULL)
+        group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    p = group == NULL ? NULL : EC_POINT_new(group);
+    if (p != NULL && pk[0] == POINT_CONVERSION_UNCOMPRESSED)
+        on = EC_POINT_oct2point(group, p, pk, 65, NULL) == 1; /* checks the equation and the range of x and y */
+    EC_POINT_free(p);
+    if (!on)
+        ERR_clear_error(); /* a refused point is an answer, not an error to leave behind */
+    return on;
+}
+
+CK_RV point_read(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t pk[65])
+{
+    static const uint8_t der[2] = { 0x04, 65 };
+    uint8_t have[80];
+    CK_ATTRIBUTE a = { CKA_EC_POINT, have, sizeof have };
+    CK_RV rv = f->C_GetAttributeValue(session, object, &a, 1);
+    const uint8_t *point = NULL;
+
+    if (rv != CKR_OK)
+        return rv;
+    if (a.ulValueLen == 67 && memcmp(have, der, sizeof der) == 0)
+        point = have + sizeof der;
+    else if (a.ulValueLen == 65)
+        point = have;
+    if (point == NULL || point[0] != 0x04)
+        return CKR_FUNCTION_FAILED;
+    memcpy(pk, point, 65);
+    return CKR_OK;
+}
+
+CK_RV point_take_secret(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t out[32])
+{
+    CK_ATTRIBUTE a = { CKA_VALUE, out, 32 };
+    CK_RV rv = f->C_GetAttributeValue(session, object, &a, 1);
+    CK_RV gone = f->C_DestroyObject(session, object);
+
+    if (rv == CKR_OK && a.ulValueLen != 32)
+        rv = CKR_FUNCTION_FAILED;
+    if (rv == CKR_OK)
+        rv = gone;
+    if (rv != CKR_OK)
+        explicit_bzero(out, 32);
+    return rv;
+}
+
+CK_RV point_ecdh(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE d, const uint8_t pk[65], uint8_t z[32])
+{
+    uint8_t peer[65];
+    CK_ECDH1_DERIVE_PARAMS p = { .kdf = CKD_NULL, .public_data_len = sizeof peer, .public_data = peer };
+    CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
+    CK_OBJECT_HANDLE secret;
+    struct template t;
+    CK_RV rv;
+
+    memcpy(peer, pk, sizeof peer);
+    template_shown_secret(&t);
+    if ((rv = f->C_DeriveKey(session, &m, d, t.at, t.n, &secret)) != CKR_OK)
+        return rv;
+    return point_take_secret(f, session, secret, z);
+}

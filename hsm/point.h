@@ -1,0 +1,25 @@
+/* hsm/point.h - points of P-256, and ECDH with them.  For the files of hsm/ only.  pk: 04|x|y, [65]. */
+#ifndef HSM_POINT_H
+#define HSM_POINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hsm/cryptoki.h"
+
+/* SEC 2 s.2.4.2, G.  A private key's ECDH with it gives the x of its own public key. */
+extern const uint8_t point_generator[65];
+
+/* Modules answer CKR_GENERAL_ERROR to a point off the curve, and to much else: ask here first. */
+bool point_on_curve(const uint8_t pk[65]);
+
+/* CKA_EC_POINT of a public key object: in a DER OCTET STRING, as the standard has it, or bare. */
+CK_RV point_read(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t pk[65]);
+
+/* z = x of d * pk.  Z has to leave the module: there is no HKDF inside.  Its session object is destroyed. */
+CK_RV point_ecdh(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE d, const uint8_t pk[65], uint8_t z[32]);
+
+/* Read the 32 bytes of a secret that is meant to leave, and destroy the object in any case. */
+CK_RV point_take_secret(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t out[32]);
+
+#endif

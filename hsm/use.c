@@ -1,0 +1,192 @@
+#include <string.h>
+
+#include "hsm/point.h"
+#include "hsm/token.h"
+
+struct job {
+    struct hsm_key *k;
+    const uint8_t *in;
+    size_t len;
+    uint8_t *out;
+    size_t out_len;
+};
+
+static enum err_code run(token_step *step, struct job *j, uint8_t *out, struct err *e)
+{
+    uint8_t bytes[64];
+    enum err_code rc;
+
+    j->out = bytes;
+    if ((rc = token_do(j->k->h, step, j, e)) == ERR_OK)
+        memcpy(out, bytes, j->out_len);
+    explicit_bzero(bytes, sizeof bytes);
+    return rc;
+}
+
+/* ---- ECDH ---- */
+
+static enum err_code ecdh_step(struct hsm *h, void *io, struct err *e)
+{
+    struct job *j = io;
+    enum err_code rc = key_bind(j->k, e);
+    CK_RV rv;
+
+    if (rc != ERR_OK)
+        return rc;
+    h->module->made++;
+    rv = point_ecdh(h->f, h->work, j->k->handle, j->in, j->out);
+    return rv == CKR_OK ? ERR_OK : token_fail(h, HSM_CALL, "C_DeriveKey", rv, e);
+}
+
+enum err_code hsm_ecdh(struct hsm_key *skR, const uint8_t pk[65], uint8_t z[32], struct err *e)
+{
+    struct job j = { .k = skR, .in = pk, .len = 65, .out_len = 32 };
+
+    if (!point_on_curve(pk))
+        return err_set(e, &hsm_fault[HSM_BAD_POINT], "hsm_ecdh", NULL, 0, "04%02x%02x%02x..", pk[1], pk[2], pk[3]);
+    return run(ecdh_step, &j, z, e);
+}
+
+/* ---- C_Sign: HMAC and ECDSA ---- */
+
+static enum err_code sign(struct hsm *h, struct job *j, CK_MECHANISM_TYPE mechanism, struct err *e)
+{
+    CK_MECHANISM m = { mechanism, NULL, 0 };
+    CK_ULONG len = j->out_len;
+    enum err_code rc = key_bind(j->k, e);
+    CK_BYTE_PTR in = NULL;
+    CK_RV rv;
+
+    if (rc != ERR_OK)
+        return rc;
+    memcpy(&in, &j->in, sizeof in); /* PKCS#11 has no const; C_Sign only reads it */
+    rv = h->f->C_SignInit(h->work, &m, j->k->handle);
+    if (rv == CKR_OPERATION_ACTIVE) { /* one that an earlier failure left */
+        token_new_work(h);
+        rv = h->f->C_SignInit(h->work, &m, j->k->handle);
+    }
+    if (rv != CKR_OK)
+        return token_fail(h, HSM_CALL, "C_SignInit", rv, e);
+    rv = h->f->C_Sign(h->work, in, j->len, j->out, &len);
+    if (rv == CKR_OK && len != j->out_len)
+        rv = CKR_FUNCTION_FAILED;
+    return rv == CKR_OK ? ERR_OK : token_fail(h, HSM_CALL, "C_Sign", rv, e);
+}
+
+static enum err_code hmac_step(struct hsm *h, void *io, struct err *e)
+{
+    return sign(h, io, CKM_SHA256_HMAC, e);
+}
+
+static enum err_code ecdsa_step(struct hsm *h, void *io, struct err *e)
+{
+    return sign(h, io, CKM_ECDSA, e);
+}
+
+enum err_code hsm_hmac(struct hsm_key *k, const uint8_t *data, size_t len, uint8_t mac[32], struct err *e)
+{
+    struct job j = { .k = k, .in = data, .len = len, .out_len = 32 };
+
+    return run(hmac_step, &j, mac, e);
+}
+
+enum err_code hsm_sign(struct hsm_key *signer, const uint8_t digest[32], uint8_t sig[64], struct err *e)
+{
+    struct job j = { .k = signer, .in = digest, .len = 32, .out_len = 64 };
+
+    return run(ecdsa_step, &j, sig, e);
+}
+
+enum err_code hsm_public(struct hsm_key *signer, uint8_t pk[65], struct err *e)
+{
+    if (signer->source != KEY_OF_TOKEN || signer->kind != HSM_SIGNER)
+        return err_set(e, &hsm_fault[HSM_KEY_WRONG], "hsm_public", NULL, 0, "token '%s': key '%s' has no public half",
+                       signer->h->label, signer->label);
+    memcpy(pk, signer->pk, 65);
+    return ERR_OK;
+}
+
+/* ---- derivation from a master ---- */
+
+static CK_RV derive(struct hsm_key *master, const uint8_t data[32], struct template *t, CK_OBJECT_HANDLE *out)
+{
+    struct hsm *h = master->h;
+    uint8_t bytes[32];
+    CK_KEY_DERIVATION_STRING_DATA p = { bytes, sizeof bytes };
+    CK_MECHANISM m = { CKM_AES_ECB_ENCRYPT_DATA, &p, sizeof p };
+
+    memcpy(bytes, data, sizeof bytes);
+    h->module->made++;
+    return h->f->C_DeriveKey(h->keys, &m, master->handle, t->at, t->n, out);
+}
+
+static enum err_code derive_step(struct hsm *h, void *io, struct err *e)
+{
+    struct job *j = io;
+    CK_OBJECT_HANDLE o;
+    struct template t;
+    enum err_code rc = key_bind(j->k, e);
+    CK_RV rv;
+
+    if (rc != ERR_OK)
+        return rc;
+    template_shown_secret(&t);
+    if ((rv = derive(j->k, j->in, &t, &o)) == CKR_OK)
+        rv = point_take_secret(h->f, h->keys, o, j->out);
+    return rv == CKR_OK ? ERR_OK : token_fail(h, HSM_CALL, "C_DeriveKey", rv, e);
+}
+
+enum err_code hsm_derive(struct hsm_key *master, const uint8_t data[32], uint8_t out[32], struct err *e)
+{
+    struct job j = { .k = master, .in = data, .len = 32, .out_len = 32 };
+
+    return run(derive_step, &j, out, e);
+}
+
+enum err_code key_bind_derived(struct hsm_key *k, struct err *e)
+{
+    struct template t;
+    CK_RV rv;
+
+    template_mac_key(&t);
+    rv = derive(k->parent, k->data, &t, &k->handle);
+    return rv == CKR_OK ? ERR_OK : token_fail(k->h, HSM_CALL, "C_DeriveKey", rv, e);
+}
+
+static enum err_code bind_step(struct hsm *h, void *io, struct err *e)
+{
+    (void)h;
+    return key_bind(io, e);
+}
+
+enum err_code hsm_derive_key(struct hsm_key *master, const uint8_t data[32], struct hsm_key **out, struct err *e)
+{
+    struct hsm_key *k = key_new(master->h, master, KEY_DERIVED, e);
+    enum err_code rc;
+
+    if (k == NULL)
+        return e->code;
+    memcpy(k->data, data, sizeof k->data);
+    if ((rc = token_do(master->h, bind_step, k, e)) != ERR_OK)
+        hsm_key_free(k);
+    else
+        *out = k;
+    return rc;
+}
+
+/* ---- random ---- */
+
+static enum err_code random_step(struct hsm *h, void *io, struct err *e)
+{
+    struct job *j = io;
+    CK_RV rv = h->f->C_GenerateRandom(h->work, j->out, j->out_len);
+
+    return rv == CKR_OK ? ERR_OK : token_fail(h, HSM_CALL, "C_GenerateRandom", rv, e);
+}
+
+enum err_code hsm_random(struct hsm *h, void *out, size_t len, struct err *e)
+{
+    struct job j = { .out = out, .out_len = len };
+
+    return token_do(h, random_step, &j, e);
+}

@@ -1,0 +1,62 @@
+#include <string.h>
+
+#include "flash/otp.h"
+#include "station/task.h"
+
+/* The journal gets the image without its secret, and a digest of it whole: enough to tell that what a repeat makes again is
+ * the same.  (CRC and otp_mac stay: of 256 bits they give away 32 and none.) */
+enum err_code intent_step(struct task *t, struct err *e)
+{
+    const struct scheme *s = scheme_by_id(t->s->product->scheme);
+    struct device d = t->device;
+    enum err_code rc;
+
+    if (t->device.state != DEV_KEYED)
+        return ERR_OK;
+    if ((rc = image_make(t, e)) != ERR_OK)
+        return rc;
+    if (!otp_image_digest(t->s->crypto, t->image, d.image_sha256))
+        return err_set(e, &station_fault[STATION_CRYPTO], "SHA-256", NULL, 0, "image");
+    memcpy(d.image, t->image, sizeof d.image);
+    if (task_has_secret(t))
+        memset(d.image + OTP_OFF_SLOT + s->secret * SLOT_LEN, 0xFF, SLOT_LEN);
+    if ((rc = registry_intent(t->s->registry, d.serial, d.image, d.image_sha256, e)) != ERR_OK)
+        return rc;
+    d.state = DEV_BURNING;
+    d.has_image = true;
+    task_has(t, &d);
+    return ERR_OK;
+}
+
+/* Under an intent, cells that can't become its image are the part's end; a board swapped meanwhile is ERR_INCOMPLETE. */
+static enum err_code judge(struct task *t, enum err_code rc, struct err *e)
+{
+    const struct err was = *e;
+
+    if (rc != ERR_DAMAGED && rc != ERR_CONFLICT)
+        return rc;
+    if (rc == ERR_CONFLICT)
+        (void)err_set(e, &station_fault[STATION_UNLIKE], was.op, was.source, was.native, "%s: %s", was.fault->name,
+                      was.subject);
+    return task_quarantine(t, e);
+}
+
+enum err_code burn_step(struct task *t, struct err *e)
+{
+    struct otp_image_span in[OTP_SPANS_MAX];
+    struct otp_span span[OTP_SPANS_MAX];
+    struct otp_job job = { .image = t->image, .span = span };
+    struct otp_plan plan;
+    enum err_code rc;
+
+    if (t->device.state != DEV_BURNING)
+        return ERR_OK;
+    if ((rc = image_make(t, e)) != ERR_OK)
+        return rc;
+    job.n = otp_image_spans(t->image, in);
+    for (size_t i = 0; i < job.n; i++)
+        span[i] = (struct otp_span){ in[i].offset, in[i].len };
+    rc = judge(t, otp_burn(t->s->chip, &job, t->r->identity.uid, &plan, NULL, NULL, e), e);
+    image_wipe(t);
+    return rc == ERR_OK ? task_advance(t, DEV_BURNING, DEV_VERIFIED, NULL, e) : rc;
+}

@@ -1,0 +1,133 @@
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "db/fault.h"
+#include "protocol/bytes.h"
+#include "station/task.h"
+
+enum { DAY_MS = 86400000, DAYS_TO_2020 = 18262 }; /* 1970-01-01 to 2020-01-01 */
+
+/* ---- the serial ---- */
+
+static uint64_t now_ms(const struct station *s)
+{
+    struct timespec now;
+
+    if (s->now_ms != NULL)
+        return s->now_ms(s->now_io);
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static enum err_code today(const struct station *s, uint16_t *day, struct err *e)
+{
+    const uint64_t days = now_ms(s) / DAY_MS;
+
+    if (days < DAYS_TO_2020 || days - DAYS_TO_2020 >= UINT16_MAX)
+        return err_set(e, &station_fault[STATION_CLOCK], "key", NULL, 0, "day %llu since 1970", (unsigned long long)days);
+    *day = (uint16_t)(days - DAYS_TO_2020);
+    return ERR_OK;
+}
+
+static enum err_code reserve(struct task *t, struct err *e)
+{
+    const struct station *s = t->s;
+    struct device d;
+    uint16_t day = 0;
+    bool fresh = false;
+    enum err_code rc;
+
+    if ((rc = today(s, &day, e)) != ERR_OK ||
+        (rc = registry_reserve(s->registry, s->product->name, t->r->identity.uid, s->id, day, &d, &fresh, e)) != ERR_OK)
+        return rc;
+    /* Examined was another row than this: someone else has the same chip in hand. */
+    if (fresh == t->r->has_device || (!fresh && d.state != t->device.state))
+        return err_set(e, &db_fault[DB_STATE_CHANGED], "key", NULL, 0, "device %016llx", (unsigned long long)d.serial);
+    task_has(t, &d);
+    return ERR_OK;
+}
+
+/* ---- its keys ---- */
+
+bool task_has_secret(const struct task *t)
+{
+    return (t->s->product->policy & POLICY_PSK) != 0;
+}
+
+static enum err_code fill(struct wrapped_key *k, const char *role, const struct hsm_blob *blob, const char *kek_label,
+                          struct hsm_key *kek, struct err *e)
+{
+    memcpy(k->blob, blob->bytes, blob->len);
+    k->blob_len = blob->len;
+    k->mechanism = blob->mechanism;
+    (void)snprintf(k->role, sizeof k->role, "%s", role);
+    (void)snprintf(k->profile, sizeof k->profile, "%s", blob->profile);
+    (void)snprintf(k->kek, sizeof k->kek, "%s", kek_label);
+    return hsm_key_kcv(kek, k->kek_kcv, e);
+}
+
+static enum err_code digest(const struct task *t, const char *label, const uint8_t *key, uint8_t out[32], struct err *e)
+{
+    const struct crypto *c = t->s->crypto;
+    const struct crypto_part part[] = { { label, strlen(label) }, { key, 32 } };
+
+    if (!c->sha256(c->io, part, 2, out))
+        return err_set(e, &station_fault[STATION_CRYPTO], "SHA-256", NULL, 0, "key digest");
+    return ERR_OK;
+}
+
+static enum err_code new_pair(struct task *t, struct wrapped_key *k, struct err *e)
+{
+    struct hsm_key *kek = NULL;
+    struct hsm_blob blob;
+    uint8_t pkR[65];
+    enum err_code rc;
+
+    if ((rc = hsm_key_find(t->s->line, HSM_KEK, "kek", &kek, e)) == ERR_OK &&
+        (rc = hsm_device_key_new(t->s->line, kek, pkR, &blob, e)) == ERR_OK &&
+        (rc = fill(k, "server", &blob, "kek", kek, e)) == ERR_OK) {
+        memcpy(k->public_x, pkR + 1, sizeof k->public_x);
+        rc = digest(t, "", k->public_x, k->digest, e);
+    }
+    hsm_key_free(kek);
+    return rc;
+}
+
+/* Its value is fetched again for the image: what is burned is then what the wrapped form gives back. */
+static enum err_code new_secret(struct task *t, struct wrapped_key *k, struct err *e)
+{
+    struct hsm_key *kek = NULL;
+    struct hsm_blob blob;
+    uint8_t secret[32];
+    enum err_code rc;
+
+    if ((rc = hsm_key_find(t->s->line, HSM_KEK_SECRET, "kek-secret", &kek, e)) == ERR_OK &&
+        (rc = hsm_device_secret_new(t->s->line, kek, secret, &blob, e)) == ERR_OK &&
+        (rc = fill(k, "psk", &blob, "kek-secret", kek, e)) == ERR_OK)
+        rc = digest(t, "fl1 key", secret, k->digest, e);
+    bytes_wipe(secret, sizeof secret);
+    hsm_key_free(kek);
+    return rc;
+}
+
+enum err_code key_make(struct task *t, struct err *e)
+{
+    struct wrapped_key key[REG_KEYS_MAX];
+    const size_t n = task_has_secret(t) ? 2 : 1;
+    enum err_code rc;
+
+    memset(key, 0, sizeof key);
+    if ((rc = new_pair(t, &key[0], e)) != ERR_OK || (n == 2 && (rc = new_secret(t, &key[1], e)) != ERR_OK) ||
+        (rc = registry_keyed(t->s->registry, t->device.serial, key, n, e)) != ERR_OK)
+        return rc;
+    t->device.state = t->r->state = DEV_KEYED;
+    return ERR_OK;
+}
+
+enum err_code key_step(struct task *t, struct err *e)
+{
+    enum err_code rc = reserve(t, e);
+
+    return rc == ERR_OK && t->device.state == DEV_RESERVED ? key_make(t, e) : rc;
+}

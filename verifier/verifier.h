@@ -1,0 +1,56 @@
+/* verifier/verifier.h - the server side: opens what devices send, refuses replays, records frames as received.
+ * Boundary: cli (open, serve) above; hsm (the server token), db, protocol below.
+ * One struct verifier per process: it holds unwrapped keys and live sessions in bounded caches, wiped after use or idle
+ * time. Order: a frame is opened, then recorded in one transaction, and only then its data is given out. Secrets: plaintext
+ * is the caller's; keys never leave this room.  Errors of one frame are results, not failures of the call.
+ * Processes: fork first, open afterwards, as for hsm.h; several verifiers on one registry agree by its UNIQUE constraints.
+ * Source: docs/protocol.md, "Counters and replay". */
+#ifndef VERIFIER_VERIFIER_H
+#define VERIFIER_VERIFIER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "db/registry.h"
+#include "hsm/hsm.h"
+#include "protocol/crypto.h"
+#include "protocol/frame.h"
+
+struct verifier;
+
+/* registry opened for writing; server: the server role's token, holding the KEKs. */
+enum err_code verifier_open(struct verifier **out, struct registry *registry, struct hsm *server,
+                            const struct crypto *crypto, struct err *e);
+void verifier_close(struct verifier *v); /* wipes every key and session; NULL is fine */
+
+enum frame_status { FRAME_OPENED, FRAME_IS_DUPLICATE, FRAME_REFUSED };
+const char *frame_status_name(enum frame_status s); /* "opened", "duplicate", "refused" */
+
+struct opened_frame {
+    enum frame_status status;
+    /* Of a refusal, stable; else "": frame_result_name and sealed_result_name ("frame-short", "sealed-auth"), or
+     *   unknown-serial  no such device, or its serial was given up
+     *   not-done        the device has not left the line; nothing is recorded, offer the frame again later
+     *   no-session      DATA without its OPEN; nothing is recorded, offer it again once the OPEN was opened
+     *   replay          other bytes were recorded at this place of the session; an alarm is
+     *   quarantined     opened and recorded, but withheld: no data here until an officer releases the device */
+    const char *reason;
+    bool has_serial;
+    uint64_t serial;              /* known to be true only when status is OPENED or DUPLICATE; else as claimed */
+    const char *scheme;           /* "sealed"; "" if unknown */
+    uint64_t counter;             /* 0 for an OPEN */
+    uint8_t data[FRAME_DATA_MAX]; /* OPENED and DUPLICATE: the application's bytes */
+    size_t len;
+    char received[REG_TIME]; /* first receipt */
+};
+
+/* Open one frame of len bytes, any bytes at all.
+ * ERR_OK: *out says what became of it.  Otherwise (token gone, disk full) nothing was recorded: offer the frame again. */
+enum err_code verifier_frame(struct verifier *v, const uint8_t *frame, size_t len, struct opened_frame *out, struct err *e);
+
+/* station_prove (station/station.h): io is a struct verifier.  Records nothing. */
+enum err_code verifier_prove(void *io, uint64_t serial, const uint8_t *frame, size_t len, const uint8_t challenge[32],
+                             const uint8_t image_digest[32], struct err *e);
+
+#endif
