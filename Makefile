@@ -4,7 +4,7 @@
 # ---- packages; name=VERSION where the code relies on one upstream version ----
 BUILD_PACKAGES := gcc libc6-dev git openocd=0.12. libunicorn-dev=2.0. libinih-dev libjansson-dev libelf-dev \
                   libsqlite3-dev libp11-kit-dev libssl-dev softhsm2 gcc-arm-none-eabi libnewlib-arm-none-eabi
-CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace socat procps scdoc
+CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace socat procps scdoc opensc libnss3 sqlite3
 
 # ---- how it is built ----
 prefix  := /usr/local
@@ -63,10 +63,20 @@ $(TESTS:%=build/%): build/lib.a
 $(TESTS:%=build/asan/%): build/asan/lib.a
 build/tests/protocol/vectors_test build/asan/tests/protocol/vectors_test: %/tests/protocol/vectors_test: \
                              %/tests/vectors/pack.o %/tests/vectors/walk.o
+build/tests/fakes/pkcs11/fake.so build/asan/tests/fakes/pkcs11/fake.so: tests/fakes/pkcs11/fake.c | build/.packages-check
+	@mkdir -p $(@D)
+	$(Q)gcc $(CFLAGS) -O2 -shared -fPIC -o $@ $<
+build/tests/hsm/fake_test build/asan/tests/hsm/fake_test: %/tests/hsm/fake_test: | %/tests/fakes/pkcs11/fake.so
 comma   := ,
 build/tests/station/fail_test build/asan/tests/station/fail_test: \
     LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(shell cat tests/station/fail_test.wrap))
 $(TESTS:%=build/%.o): | build/.packages-check
+
+# ---- parsers under libFuzzer: build/fuzz/NAME, one for each of tests/fuzz/NAME_fuzz.c ----
+FUZZ    := $(patsubst tests/fuzz/%_fuzz.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c | build/.packages-check
+	@mkdir -p $(@D)
+	$(Q)clang $(filter-out -M%,$(CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(filter %.c,$^) -lcrypto
 
 # ---- firmware for the simulated boards: build/firmware/NAME-CHIP.elf ----
 ARMFLAGS := -std=gnu11 -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2 -g -ffreestanding -nostdlib \
@@ -80,8 +90,11 @@ build/firmware/blink-%.elf: tests/firmware/blink.c tests/firmware/%.ld | build/.
 
 # ---- the jobs ----
 check: all build/asan/fuseline build/asan/vchip $(TESTS:%=build/%) $(TESTS:%=build/asan/%) \
-       $(SRC:%.c=build/clang/%.o) $(TESTS:%=build/clang/%.o)
+       $(SRC:%.c=build/clang/%.o) $(TESTS:%=build/clang/%.o) $(FUZZ)
 	@tests/run $(JOBS) $(TESTS:%=build/%) $(BATS:%=build@%) $(TESTS:%=build/asan/%) $(ASAN_BATS:%=build/asan@%)
+
+fuzz: $(FUZZ) # SECONDS=N for each; finds are left in build/fuzz/
+	@cd build/fuzz && for f in $(notdir $(FUZZ)); do ./$$f -max_total_time=$(or $(SECONDS),20) -max_len=1200 -verbosity=0 || exit 1; done
 
 demo: all
 	@tests/e2e/demo.sh
@@ -104,7 +117,7 @@ build/.packages-check: Makefile tests/packages | build/.packages
 	@tests/packages $(CHECK_PACKAGES)
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: all check demo bench install clean
+.PHONY: all check demo bench fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)
