@@ -168,7 +168,7 @@ proc fl_otp_read {addr words} {
 }
 
 # Program one cell of values, each of width bits.  -> stage sr value...
-# stage 0: not blank, untouched; 1: lost before the pulse; 2: lost after the pulse was ordered; 3: done, value... read back
+# stage 0: not blank, untouched; 1: no pulse came of it; 2: lost after the pulse was ordered; 3: done, value... read back
 proc fl_otp_program {addr width args} {
     set stage 1
     set sr 0
@@ -180,7 +180,8 @@ proc fl_otp_program {addr width args} {
             write_memory $addr $width $args
             set sr [ctl_wait]
             set after [fl_read_back $addr $width [llength $args]]
-            set stage 3
+            # PGSERR alone and the cell still blank: a reset has locked the controller behind us, and no pulse came of it.
+            set stage [expr {$sr == 0x80 && [fl_blank $after $width] ? 1 : 3}]
         } else {
             set stage 0
         }

@@ -188,7 +188,8 @@ static void test_whatever_goes_away_in_a_burn_the_next_one_finishes(void **state
         const char *command;
         int signal;
     } row[] = {
-        { "drop", 0 }, { "remove", 0 }, { "power off", 0 }, { NULL, SIGKILL }, { NULL, SIGSTOP }, { NULL, SIGTERM }
+        { "drop", 0 },     { "remove", 0 },   { "power off", 0 }, { "reset", 0 },
+        { NULL, SIGKILL }, { NULL, SIGSTOP }, { NULL, SIGTERM },
     };
 
     (void)state;
