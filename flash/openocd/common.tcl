@@ -44,6 +44,18 @@ proc fl_read {offset} {
     return [read_memory [expr {$::fl_regs + $offset}] 32 1]
 }
 
+# Power that bounces in the middle of a read resets the debug port with the answer in it: OpenOCD hands out what is left there,
+# and only the next access fails.  So nothing is said of a part before an access behind the read (CPUID) has come through.
+proc fl_see {addr width n} {
+    set values [read_memory $addr $width $n]
+    fl_still_there
+    return $values
+}
+
+proc fl_still_there {} {
+    read_memory 0xE000ED00 32 1
+}
+
 proc fl_write {offset value} {
     write_memory [expr {$::fl_regs + $offset}] 32 $value
 }
@@ -116,18 +128,19 @@ proc fl_halt {dbgmcu} {
     if {[$::fl_cpu curstate] ne "halted"} {
         error "the core did not halt"
     }
-    return [read_memory $dbgmcu 32 1]
+    return [fl_see $dbgmcu 32 1]
 }
 
 # -> uid uid uid flash_kib rdp_byte
 proc fl_identify {uid size} {
-    return "[read_memory $uid 32 3] [read_memory $size 16 1] [ctl_rdp]"
+    set rdp [ctl_rdp]
+    return "[read_memory $uid 32 3] [fl_see $size 16 1] $rdp"
 }
 
 # ---- memory ----
 
 proc fl_mem_read {addr words} {
-    return [read_memory $addr 32 $words]
+    return [fl_see $addr 32 $words]
 }
 
 proc fl_mem_write {addr args} {
@@ -164,6 +177,7 @@ proc fl_otp_read {addr words} {
     } elseif {$lost} {
         error $why
     }
+    fl_still_there
     return "$failed $values"
 }
 
@@ -181,8 +195,12 @@ proc fl_otp_program {addr width args} {
             set sr [ctl_wait]
             set after [fl_read_back $addr $width [llength $args]]
             # PGSERR alone and the cell still blank: a reset has locked the controller behind us, and no pulse came of it.
+            if {$sr || ![fl_same $after $args]} {
+                fl_still_there
+            }
             set stage [expr {$sr == 0x80 && [fl_blank $after $width] ? 1 : 3}]
         } else {
+            fl_still_there
             set stage 0
         }
     }]
@@ -196,6 +214,15 @@ proc fl_blank {values width} {
     set blank [expr {(1 << $width) - 1}]
     foreach value $values {
         if {$value != $blank} {
+            return 0
+        }
+    }
+    return 1
+}
+
+proc fl_same {values others} {
+    foreach value $values other $others {
+        if {$value != $other} {
             return 0
         }
     }
@@ -228,7 +255,7 @@ proc fl_otp_lock {addr} {
             error $why
         }
     }
-    return "$sr [read_memory $addr 8 1]"
+    return "$sr [fl_see $addr 8 1]"
 }
 
 # ---- firmware: file is the number of a descriptor that OpenOCD was born with ----

@@ -211,6 +211,52 @@ static void test_whatever_goes_away_in_a_burn_the_next_one_finishes(void **state
         }
 }
 
+/* The answer of one read is lost with the debug port's power, which is back at once: OpenOCD tells zeros, fails once. */
+static void bounce_at_read(uint32_t addr, unsigned nth)
+{
+    const struct chip_desc *desc = chip->desc;
+    char text[768];
+
+    (void)snprintf(text, sizeof text,
+                   "adapter driver remote_bitbang\nremote_bitbang port 0\nremote_bitbang host %s\n"
+                   "set seen 0\nset bounced 0\nrename init part_init\n"
+                   "proc init {} { part_init; rename read_memory part_read; rename bouncing_read read_memory }\n"
+                   "proc bouncing_read {addr width n} {\n"
+                   "if {$::bounced} { set ::bounced 0; error unpowered }\n"
+                   "if {$addr == 0x%x && [incr ::seen] == %u} { set ::bounced 1; return [lrepeat $n 0] }\n"
+                   "return [part_read $addr $width $n]\n}\n",
+                   board.jtag, addr, nth);
+    chip_close(chip);
+    write_adapter(adapter, text);
+    open_with(adapter, desc);
+    must(chip_probe(chip, &id, &e));
+}
+
+static void test_what_a_bouncing_supply_leaves_of_a_read_is_not_believed(void **state)
+{
+    static const struct {
+        unsigned cell, nth; /* nth read that begins at this cell */
+        enum flash_fault_id want;
+    } row[2][3] = {
+        /* the plan's read; the last look at a cell; its read-back */
+        { { 0, 1, FLASH_READ_FAILED }, { 5, 1, FLASH_CONTACT_LOST }, { 5, 2, FLASH_CONTACT_LOST } },
+        /* the plan's read; two read-backs, which are the last look at the next cell as well */
+        { { 0, 1, FLASH_READ_FAILED }, { 5, 1, FLASH_CONTACT_LOST }, { 87, 1, FLASH_CONTACT_LOST } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t r = 0; r < 3; r++) {
+            board_open(chips[i]);
+            bounce_at_read(chip->desc->otp.base + row[i][r].cell * chip->desc->otp.cell, row[i][r].nth);
+            must_be(burn(NULL), row[i][r].want);
+            bounce_at_read(0, 1); /* never */
+            must(burn(NULL));
+            assert_int_equal(vchip_stat(&board, "otp_pulses"), LEN / chip->desc->otp.cell);
+            board_close();
+        }
+}
+
 static void test_another_board_in_mid_burn_is_not_touched(void **state)
 {
     (void)state;
@@ -407,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_a_lock_byte_is_set_once_and_its_block_refuses),
         cmocka_unit_test(test_a_torn_cell_is_told_from_its_neighbours),
         cmocka_unit_test(test_whatever_goes_away_in_a_burn_the_next_one_finishes),
+        cmocka_unit_test(test_what_a_bouncing_supply_leaves_of_a_read_is_not_believed),
         cmocka_unit_test(test_another_board_in_mid_burn_is_not_touched),
         cmocka_unit_test(test_ram_is_wiped_to_the_last_word),
         cmocka_unit_test(test_firmware_keeps_to_the_sectors_it_touches),
