@@ -11,6 +11,7 @@
 struct config;
 struct slot;
 struct chip;
+struct registry;
 
 enum opt_id { /* where a value lands in app.opt */
               OPT_DIR,
@@ -23,11 +24,26 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_DATA,
               OPT_FILE,
               OPT_BURN,
+              OPT_OPERAND, /* the command's one word that is no option */
+              OPT_PRODUCT,
+              OPT_CHIP,
+              OPT_SCHEME,
+              OPT_PSK,
+              OPT_LOCK,
+              OPT_MODEL,
+              OPT_SERIALS,
+              OPT_PIN_SOURCE,
+              OPT_FORMAT,
+              OPT_CONSOLE,
+              OPT_COUNT,
+              OPT_SECONDS,
+              OPT_STATE,
+              OPT_FROM,
               OPTS
 };
 
 struct cmd_opt {
-    const char *name; /* without the dashes; NULL ends a table */
+    const char *name; /* without the dashes; NULL ends a table; of OPT_OPERAND: as in the synopsis */
     const char *arg;  /* its argument's name in --help; NULL: a flag */
     enum opt_id id;
     char letter; /* short form, 0: none */
@@ -37,7 +53,9 @@ struct cmd_opt {
 
 enum {                 /* cmd.needs: done by main before run, undone after it */
        CMD_CONFIG = 1, /* app.config is loaded */
-       CMD_SLOT = 2    /* app.slot is the configured slot that --slot names; implies CMD_CONFIG */
+       CMD_SLOT = 2,   /* app.slot is the configured slot that --slot names; implies CMD_CONFIG */
+       CMD_READS = 4,  /* app.registry is open for reading; implies CMD_CONFIG */
+       CMD_RECORDS = 8 /* app.registry is open for writing; implies CMD_CONFIG */
 };
 
 struct app { /* one invocation */
@@ -49,6 +67,7 @@ struct app { /* one invocation */
     struct config *config;
     const struct slot *slot;
     struct chip *chip; /* opened by slot_open, closed by main */
+    struct registry *registry;
 };
 
 struct cmd {

@@ -16,7 +16,8 @@
 struct load {
     struct config *c;
     const struct kind *kind; /* of the present section; NULL before the first */
-    bool given[4];           /* its keys, by row */
+    bool given[8];           /* its keys, by row */
+    enum role role;          /* of the present section, if it is one */
     struct ini_item at;      /* where the section began */
     char section[64];
 };
@@ -52,14 +53,31 @@ static enum err_code set_openocd(struct load *l, const struct ini_item *item, st
     return l->c->openocd != NULL ? ERR_OK : no_memory(item, e);
 }
 
-static enum err_code set_timeout(struct load *l, const struct ini_item *item, struct err *e)
+static bool number(const char *text, unsigned long min, unsigned long max, unsigned long *out)
 {
     char *end;
-    unsigned long ms = strtoul(item->value, &end, 10);
 
-    if (!isdigit((unsigned char)item->value[0]) || *end != '\0' || ms < 100 || ms > 600000)
+    *out = strtoul(text, &end, 10);
+    return isdigit((unsigned char)text[0]) && *end == '\0' && *out >= min && *out <= max;
+}
+
+static enum err_code set_timeout(struct load *l, const struct ini_item *item, struct err *e)
+{
+    unsigned long ms;
+
+    if (!number(item->value, 100, 600000, &ms))
         return bad_value(item, "a number of milliseconds in 100..600000", e);
     l->c->timeout_ms = (unsigned)ms;
+    return ERR_OK;
+}
+
+static enum err_code set_station(struct load *l, const struct ini_item *item, struct err *e)
+{
+    unsigned long id;
+
+    if (!number(item->value, 0, UINT16_MAX, &id))
+        return bad_value(item, "a number in 0..65535", e);
+    l->c->station = (uint16_t)id;
     return ERR_OK;
 }
 
@@ -91,6 +109,7 @@ static enum err_code set_path(struct load *l, const struct ini_item *item, char 
 
     if (item->value[0] == '\0')
         return bad_value(item, "a path", e);
+    free(*out);
     if (item->value[0] == '/')
         n = asprintf(out, "%s", item->value);
     else
@@ -113,9 +132,69 @@ static enum err_code set_console(struct load *l, const struct ini_item *item, st
     return set_path(l, item, &last_slot(l)->console, e);
 }
 
+static enum err_code set_registry(struct load *l, const struct ini_item *item, struct err *e)
+{
+    return set_path(l, item, &l->c->registry, e);
+}
+
+static enum err_code set_firmware(struct load *l, const struct ini_item *item, struct err *e)
+{
+    return set_path(l, item, &l->c->firmware, e);
+}
+
+static enum err_code set_uri(struct load *l, const struct ini_item *item, struct err *e)
+{
+    struct token *t = &l->c->token[l->role];
+
+    if (strncmp(item->value, "pkcs11:", strlen("pkcs11:")) != 0)
+        return bad_value(item, "a PKCS#11 URI (RFC 7512)", e);
+    t->uri = strdup(item->value);
+    return t->uri != NULL ? ERR_OK : no_memory(item, e);
+}
+
+static enum err_code set_token(struct load *l, const struct ini_item *item, struct err *e)
+{
+    struct token *t = &l->c->token[l->role];
+    size_t len = strlen(item->value);
+
+    if (len == 0 || len > TOKEN_LABEL_MAX)
+        return bad_value(item, "a label of 1 to 32 bytes", e);
+    t->label = strdup(item->value);
+    return t->label != NULL ? ERR_OK : no_memory(item, e);
+}
+
+static enum err_code set_module(struct load *l, const struct ini_item *item, struct err *e)
+{
+    return set_path(l, item, &l->c->token[l->role].module, e);
+}
+
+static enum err_code set_pin_source(struct load *l, const struct ini_item *item, struct err *e)
+{
+    struct ini_item path = *item;
+
+    if (strncmp(item->value, "file:", strlen("file:")) != 0 || item->value[strlen("file:")] == '\0')
+        return err_set(e, &cli_fault[CLI_CONFIG_VALUE], "read", NULL, 0, "%s:%u: %s is not file:PATH", item->file,
+                       item->line, item->key); /* not quoted: it may be a PIN */
+    path.value += strlen("file:");
+    return set_path(l, &path, &l->c->token[l->role].pin_file, e);
+}
+
 static const struct key station_keys[] = {
+    { "id", false, set_station },
     { "openocd", false, set_openocd },
     { "timeout_ms", false, set_timeout },
+};
+static const struct key registry_keys[] = {
+    { "path", false, set_registry },
+};
+static const struct key firmware_keys[] = {
+    { "path", false, set_firmware },
+};
+static const struct key token_keys[] = {
+    { "uri", false, set_uri },
+    { "token", false, set_token },
+    { "module", false, set_module },
+    { "pin-source", false, set_pin_source },
 };
 static const struct key slot_keys[] = {
     { "chip", true, set_chip },
@@ -123,7 +202,8 @@ static const struct key slot_keys[] = {
     { "console", false, set_console },
 };
 
-static enum err_code begin_station(struct load *l, const char *name, const struct ini_item *item, struct err *e);
+static enum err_code begin_nameless(struct load *l, const char *name, const struct ini_item *item, struct err *e);
+static enum err_code begin_token(struct load *l, const char *name, const struct ini_item *item, struct err *e);
 static enum err_code begin_slot(struct load *l, const char *name, const struct ini_item *item, struct err *e);
 
 static const struct kind {
@@ -132,7 +212,10 @@ static const struct kind {
     const struct key *key;
     size_t n_keys;
 } kinds[] = {
-    { "station", begin_station, station_keys, sizeof station_keys / sizeof *station_keys },
+    { "station", begin_nameless, station_keys, sizeof station_keys / sizeof *station_keys },
+    { "registry", begin_nameless, registry_keys, sizeof registry_keys / sizeof *registry_keys },
+    { "firmware", begin_nameless, firmware_keys, sizeof firmware_keys / sizeof *firmware_keys },
+    { "hsm", begin_token, token_keys, sizeof token_keys / sizeof *token_keys },
     { "slot", begin_slot, slot_keys, sizeof slot_keys / sizeof *slot_keys },
 };
 
@@ -145,12 +228,34 @@ static enum err_code unknown(const struct ini_item *item, enum cli_fault_id id, 
                    best != NULL ? ", did you mean '" : "", best != NULL ? best : "", best != NULL ? "'?" : "");
 }
 
-static enum err_code begin_station(struct load *l, const char *name, const struct ini_item *item, struct err *e)
+static enum err_code begin_nameless(struct load *l, const char *name, const struct ini_item *item, struct err *e)
 {
-    (void)l;
     if (*name != '\0')
-        return err_set(e, &cli_fault[CLI_CONFIG_SECTION], "read", NULL, 0, "%s:%u: '%s': a station has no name", item->file,
-                       item->line, item->section);
+        return err_set(e, &cli_fault[CLI_CONFIG_SECTION], "read", NULL, 0, "%s:%u: '%s': a %s has no name", item->file,
+                       item->line, item->section, l->kind->word);
+    return ERR_OK;
+}
+
+const char *config_role_name(enum role role)
+{
+    static const char *const names[ROLES] = { "line", "server", "log", "vault" };
+
+    return names[role];
+}
+
+static enum err_code begin_token(struct load *l, const char *name, const struct ini_item *item, struct err *e)
+{
+    struct suggest s;
+
+    suggest_init(&s, name);
+    for (l->role = 0; l->role < ROLES && strcmp(name, config_role_name(l->role)) != 0; l->role++)
+        suggest_offer(&s, config_role_name(l->role));
+    if (l->role == ROLES)
+        return unknown(item, CLI_CONFIG_ROLE, name, &s, e);
+    if (l->c->token[l->role].line != 0) /* also when the sections differ in blanks */
+        return err_set(e, &ini_fault[INI_DOUBLED_SECTION], "read", NULL, 0, "%s:%u: 'hsm %s' was given in line %u",
+                       item->file, item->line, name, l->c->token[l->role].line);
+    l->c->token[l->role].line = item->line;
     return ERR_OK;
 }
 
@@ -182,6 +287,20 @@ static enum err_code begin_slot(struct load *l, const char *name, const struct i
     return ERR_OK;
 }
 
+/* A token is named by uri, or by token and module. */
+static enum err_code check_token(const struct load *l, struct err *e)
+{
+    const struct token *t = &l->c->token[l->role];
+
+    if (t->uri != NULL && (t->label != NULL || t->module != NULL))
+        return err_set(e, &cli_fault[CLI_CONFIG_TOKEN], "read", NULL, 0, "%s:%u: [%s] has a uri and a %s", l->c->path,
+                       l->at.line, l->section, t->label != NULL ? "token" : "module");
+    if (t->uri == NULL && (t->label == NULL || t->module == NULL))
+        return err_set(e, &cli_fault[CLI_CONFIG_NO_KEY], "read", NULL, 0, "%s:%u: [%s] has no '%s'", l->c->path, l->at.line,
+                       l->section, t->label == NULL ? "token' and no 'uri" : "module");
+    return ERR_OK;
+}
+
 /* What the section that ends here lacks. */
 static enum err_code end_section(const struct load *l, struct err *e)
 {
@@ -191,7 +310,7 @@ static enum err_code end_section(const struct load *l, struct err *e)
         if (l->kind->key[i].required && !l->given[i])
             return err_set(e, &cli_fault[CLI_CONFIG_NO_KEY], "read", NULL, 0, "%s:%u: [%s] has no '%s'", l->c->path,
                            l->at.line, l->section, l->kind->key[i].name);
-    return ERR_OK;
+    return l->kind->begin == begin_token ? check_token(l, e) : ERR_OK;
 }
 
 static enum err_code begin_section(struct load *l, const struct ini_item *item, struct err *e)
@@ -238,16 +357,25 @@ static enum err_code take_item(void *io, const struct ini_item *item, struct err
     return unknown(item, CLI_CONFIG_KEY, item->key, &s, e);
 }
 
+static bool defaults(struct config *c, const char *dir)
+{
+    c->station = 1;
+    c->dir = strdup(dir);
+    c->openocd = strdup("/usr/bin/openocd");
+    if (asprintf(&c->path, "%s/fuseline.conf", dir) < 0)
+        c->path = NULL; /* asprintf leaves it undefined */
+    if (asprintf(&c->registry, "%s/registry.db", dir) < 0)
+        c->registry = NULL;
+    return c->dir != NULL && c->openocd != NULL && c->path != NULL && c->registry != NULL;
+}
+
 enum err_code config_load(struct config **out, const char *dir, struct err *e)
 {
     struct config *c = calloc(1, sizeof *c);
     struct load l = { .c = c };
     enum err_code rc = ERR_RETRY;
 
-    if (c == NULL || (c->dir = strdup(dir)) == NULL || (c->openocd = strdup("/usr/bin/openocd")) == NULL ||
-        asprintf(&c->path, "%s/fuseline.conf", dir) < 0) {
-        if (c != NULL)
-            c->path = NULL; /* asprintf leaves it undefined */
+    if (c == NULL || !defaults(c, dir)) {
         rc = err_set(e, &cli_fault[CLI_NO_MEMORY], "malloc", NULL, 0, "%s", dir);
         goto out;
     }
@@ -271,7 +399,15 @@ void config_free(struct config *c)
         free(c->slot[i].adapter);
         free(c->slot[i].console);
     }
+    for (enum role r = 0; r < ROLES; r++) {
+        free(c->token[r].uri);
+        free(c->token[r].label);
+        free(c->token[r].module);
+        free(c->token[r].pin_file);
+    }
     free(c->slot);
+    free(c->registry);
+    free(c->firmware);
     free(c->openocd);
     free(c->path);
     free(c->dir);

@@ -2,6 +2,16 @@
  *   [station]            optional
  *   openocd = PATH       absolute; default /usr/bin/openocd
  *   timeout_ms = N       100..600000, for one answer of the programmer; default: the programmer's own limits
+ *   id = N               0..65535, in each image that this station burns; default 1
+ *   [registry]           optional
+ *   path = FILE          relative to DIR; default registry.db
+ *   [firmware]           optional
+ *   path = FOLDER        relative to DIR, holds SCHEME-CHIP.elf; default: installed with the program
+ *   [hsm ROLE]           one for each role: line, server, log, vault
+ *   token = LABEL        the token's label, and
+ *   module = FILE.so     its PKCS#11 module, relative to DIR; or both as
+ *   uri = pkcs11:...     RFC 7512
+ *   pin-source = file:PATH   optional, relative to DIR; without: --pin-source or a prompt
  *   [slot NAME]          one per fixture; letters, digits, - and _
  *   chip = NAME          of `fuseline chip list`
  *   adapter = FILE.cfg   OpenOCD's configuration of the programmer, relative to DIR
@@ -13,7 +23,16 @@
 #include "base/err.h"
 #include "flash/chips/chips.h"
 
-enum { SLOT_NAME_MAX = 32 };
+enum { SLOT_NAME_MAX = 32, TOKEN_LABEL_MAX = 32 };
+
+enum role { ROLE_LINE, ROLE_SERVER, ROLE_LOG, ROLE_VAULT, ROLES }; /* docs/hsm.md: who holds which key */
+
+struct token {     /* of one role; paths joined with DIR */
+    unsigned line; /* of its section; 0: not configured */
+    char *uri;     /* as given, or NULL: then */
+    char *label, *module;
+    char *pin_file; /* NULL: the URI's, or none */
+};
 
 struct slot {
     char name[SLOT_NAME_MAX + 1];
@@ -27,6 +46,10 @@ struct config {
     char *dir, *path; /* as given; path is DIR/fuseline.conf */
     char *openocd;
     unsigned timeout_ms; /* 0: not given */
+    uint16_t station;
+    char *registry;
+    char *firmware; /* NULL: not given */
+    struct token token[ROLES];
     struct slot *slot;
     size_t n_slots;
 };
@@ -37,6 +60,8 @@ struct config {
  * Does not look at adapter files: a slot that is broken must not stop the others. */
 enum err_code config_load(struct config **out, const char *dir, struct err *e) __attribute__((warn_unused_result));
 void config_free(struct config *c); /* NULL is fine */
+
+const char *config_role_name(enum role role); /* "line" */
 
 /* The slot of that name.  ERR_CONFIG, the subject lists what there is. */
 enum err_code config_slot(const struct config *c, const char *name, const struct slot **out, struct err *e)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "cli/doctor.h"
 #include "cli/fault.h"
 #include "cli/interrupt.h"
 #include "cli/program.h"
@@ -10,19 +11,10 @@
 #include "cli/ui/report.h"
 #include "flash/fault.h"
 
-struct doctor {
-    struct app *app;
-    enum err_code worst;
-    struct err *e; /* of main: filled only when the report itself can't be made */
-    enum err_code broken;
-};
-
-enum status { CHECK_OK, CHECK_FAIL, CHECK_NONE };
-
 static const char *const status_word[] = { [CHECK_OK] = "ok", [CHECK_FAIL] = "FAIL", [CHECK_NONE] = "none" };
 static const char *const status_json[] = { [CHECK_OK] = "ok", [CHECK_FAIL] = "fail", [CHECK_NONE] = "none" };
 
-static void tell_text(const char *slot, const char *what, enum status s, const char *detail, const struct err *e)
+static void tell_text(const char *slot, const char *what, enum check_status s, const char *detail, const struct err *e)
 {
     printf("%-4s  %s%s%s%s: ", status_word[s], slot != NULL ? "slot " : "", slot != NULL ? slot : "",
            slot != NULL ? " " : "", what);
@@ -34,8 +26,7 @@ static void tell_text(const char *slot, const char *what, enum status s, const c
     printf("\n      hint: %s\n", e->fault->action);
 }
 
-/* One line: what was looked at and what came of it; e only when it is not ok. */
-static void tell(struct doctor *d, const char *slot, const char *what, enum status s, const char *detail,
+void doctor_tell(struct doctor *d, const char *slot, const char *what, enum check_status s, const char *detail,
                  const struct err *e)
 {
     if (s == CHECK_FAIL)
@@ -45,7 +36,7 @@ static void tell(struct doctor *d, const char *slot, const char *what, enum stat
         return;
     }
     json_t *line = json_pack("{s:s, s:s?, s:s, s:o, s:o}", "check", what, "slot", slot, "status", status_json[s], "detail",
-                             detail != NULL ? report_string(detail) : json_null(), "error",
+                             s == CHECK_OK ? report_string(detail) : json_null(), "error",
                              s == CHECK_OK ? json_null() : report_json(e));
     if (d->broken == ERR_OK)
         d->broken = report_object(line, d->e);
@@ -58,13 +49,14 @@ static bool check_config(struct doctor *d)
     struct err e = { 0 };
     char detail[300];
     enum err_code rc = config_load(&d->app->config, d->app->dir, &e);
+    bool loaded = rc == ERR_OK;
 
-    if (rc == ERR_OK && d->app->config->n_slots == 0)
+    if (loaded && d->app->config->n_slots == 0)
         rc = err_set(&e, &cli_fault[CLI_NO_SLOTS], "read", NULL, 0, "%s", d->app->config->path);
     if (rc == ERR_OK)
         (void)snprintf(detail, sizeof detail, "%s, slots: %zu", d->app->config->path, d->app->config->n_slots);
-    tell(d, NULL, "config", rc == ERR_OK ? CHECK_OK : CHECK_FAIL, rc == ERR_OK ? detail : NULL, &e);
-    return rc == ERR_OK;
+    doctor_tell(d, NULL, "config", rc == ERR_OK ? CHECK_OK : CHECK_FAIL, detail, &e);
+    return loaded;
 }
 
 static enum err_code openocd_version(const char *path, char *line, size_t size, struct err *e)
@@ -92,7 +84,7 @@ static bool check_openocd(struct doctor *d)
     char detail[400];
     enum err_code rc = openocd_version(d->app->config->openocd, detail, sizeof detail, &e);
 
-    tell(d, NULL, "openocd", rc == ERR_OK ? CHECK_OK : CHECK_FAIL, rc == ERR_OK ? detail : NULL, &e);
+    doctor_tell(d, NULL, "openocd", rc == ERR_OK ? CHECK_OK : CHECK_FAIL, rc == ERR_OK ? detail : NULL, &e);
     return rc == ERR_OK;
 }
 
@@ -101,7 +93,7 @@ static bool check_adapter(struct doctor *d, const struct slot *s)
     struct err e = { 0 };
     enum err_code rc = config_check_adapter(d->app->config, s, &e);
 
-    tell(d, s->name, "adapter", rc == ERR_OK ? CHECK_OK : CHECK_FAIL, rc == ERR_OK ? s->adapter : NULL, &e);
+    doctor_tell(d, s->name, "adapter", rc == ERR_OK ? CHECK_OK : CHECK_FAIL, rc == ERR_OK ? s->adapter : NULL, &e);
     return rc == ERR_OK;
 }
 
@@ -120,9 +112,9 @@ static void check_board(struct doctor *d, const struct slot *s)
     if (rc == ERR_OK) {
         hex_encode(id.uid, sizeof id.uid, uid);
         (void)snprintf(detail, sizeof detail, "%s, UID %s, RDP level %u", s->chip->title, uid, id.rdp);
-        tell(d, s->name, "board", CHECK_OK, detail, NULL);
+        doctor_tell(d, s->name, "board", CHECK_OK, detail, NULL);
     } else {
-        tell(d, s->name, "board", e.fault == &flash_fault[FLASH_NO_CHIP] ? CHECK_NONE : CHECK_FAIL, NULL, &e);
+        doctor_tell(d, s->name, "board", e.fault == &flash_fault[FLASH_NO_CHIP] ? CHECK_NONE : CHECK_FAIL, NULL, &e);
     }
 }
 
@@ -133,6 +125,7 @@ static enum err_code run(struct app *app, struct err *e)
     if (check_config(&d)) {
         bool openocd = check_openocd(&d);
 
+        doctor_line(&d);
         for (size_t i = 0; i < app->config->n_slots && !interrupt_requested(); i++)
             if (check_adapter(&d, &app->config->slot[i]) && openocd)
                 check_board(&d, &app->config->slot[i]);
@@ -150,8 +143,9 @@ extern const struct cmd cmd_doctor;
 const struct cmd cmd_doctor = {
     "doctor",
     "",
-    "check the configuration, OpenOCD, and each slot with its board",
+    "check configuration, OpenOCD, registry, tokens, firmware, and each slot with its board",
     "One line per check: ok, FAIL with cause and hint, or none for a slot without a board, which is no failure.\n"
+    "In a folder without registry and tokens these are not looked for.\n"
     "Resets and halts the boards it finds; writes nothing.  The exit status is that of the worst check.\n",
     options,
     0,

@@ -35,6 +35,34 @@ enum cli_fault_id {
     CLI_NO_SLOT,        /* the config has no such slot */
     CLI_NO_SLOTS,       /* the config has none at all */
     CLI_OPENOCD_VERSION,
+    CLI_CONFIG_ROLE,  /* of an [hsm ROLE] section */
+    CLI_CONFIG_TOKEN, /* it names its token in two ways */
+    CLI_NO_TOKEN,     /* the role is not configured */
+    CLI_NO_PIN,       /* nothing says where it is */
+    CLI_PIN_SOURCE,   /* of --pin-source */
+    CLI_INIT_DIR,     /* init's folder */
+    CLI_INIT_WRITE,   /* its files */
+    CLI_PRODUCT_NAME,
+    CLI_UNKNOWN_CHIP,
+    CLI_UNKNOWN_SCHEME,
+    CLI_SCHEME_NOT_READY,
+    CLI_LOCK_LEVEL,
+    CLI_SERIAL_RANGE,
+    CLI_SERIAL,       /* of device show */
+    CLI_DEVICE_STATE, /* no such state */
+    CLI_PRODUCT_OTHER,
+    CLI_FIRMWARE, /* no file for that scheme and chip */
+    CLI_CRYPTO,
+    CLI_FORMAT,
+    CLI_SOURCE_CHOICE, /* frames from two places */
+    CLI_CONSOLE,
+    CLI_NOT_A_FRAME,
+    CLI_OTP_IMAGE,
+    CLI_KEK_DIFFERS,
+    CLI_CONSOLE_BUSY,
+    CLI_INPUT_SHORT, /* an image cut short */
+    CLI_SHOW_CHOICE, /* not exactly one of --file and --slot */
+    CLI_OTP_TORN,
     CLI_FAULTS
 };
 

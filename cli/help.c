@@ -24,8 +24,9 @@ static void option_lines(FILE *out, const struct cmd_opt *opts)
         char names[48];
         char letter[] = { '-', opts->letter, ',', ' ', '\0' };
 
-        (void)snprintf(names, sizeof names, "%s--%s%s%s", opts->letter != 0 ? letter : "", opts->name,
-                       opts->arg != NULL ? " " : "", opts->arg != NULL ? opts->arg : "");
+        (void)snprintf(names, sizeof names, "%s%s%s%s%s", opts->letter != 0 ? letter : "",
+                       opts->id != OPT_OPERAND ? "--" : "", opts->name, opts->arg != NULL ? " " : "",
+                       opts->arg != NULL ? opts->arg : "");
         fprintf(out, "  %-20s  %s%s\n", names, opts->help, opts->required ? " (required)" : "");
     }
 }

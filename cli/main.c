@@ -13,7 +13,9 @@
 #include "cli/help.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/prepare.h"
 #include "cli/ui/report.h"
+#include "db/registry.h"
 #include "flash/chip.h"
 
 /* Started without stdin, stdout or stderr, the next file opened would take its number and be written to as if it were. */
@@ -36,15 +38,12 @@ static void harden(void)
 
 static enum err_code run_command(struct app *app, struct err *e)
 {
-    enum err_code rc = ERR_OK;
+    enum err_code rc = prepare(app, app->cmd->needs, e);
 
-    if ((app->cmd->needs & (CMD_CONFIG | CMD_SLOT)) != 0)
-        rc = config_load(&app->config, app->dir, e);
-    if (rc == ERR_OK && (app->cmd->needs & CMD_SLOT) != 0)
-        rc = config_slot(app->config, app->opt[OPT_SLOT], &app->slot, e);
     if (rc == ERR_OK)
         rc = app->cmd->run(app, e);
     chip_close(app->chip);
+    registry_close(app->registry);
     config_free(app->config);
     return rc;
 }

@@ -29,7 +29,9 @@ static void add(struct parser *p, const struct cmd_opt *opts)
 {
     size_t len = strlen(p->shorts);
 
-    for (; opts->name != NULL && p->n < MAX_OPTS; opts++, p->n++) {
+    for (; opts->name != NULL && p->n < MAX_OPTS; opts++) {
+        if (opts->id == OPT_OPERAND)
+            continue;
         p->opt[p->n] = opts;
         p->longs[p->n] =
             (struct option){ opts->name, opts->arg != NULL ? required_argument : no_argument, NULL, 256 + (int)p->n };
@@ -37,6 +39,7 @@ static void add(struct parser *p, const struct cmd_opt *opts)
             p->shorts[len++] = opts->letter;
         if (opts->letter != 0 && opts->arg != NULL)
             p->shorts[len++] = ':';
+        p->n++;
     }
 }
 
@@ -140,14 +143,38 @@ static enum err_code check_required(const struct app *app, struct err *e)
 {
     for (const struct cmd_opt *o = app->cmd->opts; o->name != NULL; o++)
         if (o->required && app->opt[o->id] == NULL)
-            return err_set(e, &cli_fault[CLI_MISSING_OPTION], "parse", NULL, 0, "--%s %s", o->name, o->arg);
+            return err_set(e, &cli_fault[CLI_MISSING_OPTION], "parse", NULL, 0, "%s%s%s%s", o->id != OPT_OPERAND ? "--" : "",
+                           o->name, o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
     return ERR_OK;
+}
+
+/* The command's options, and its one operand if it takes one, which may stand before, between or behind them. */
+static enum err_code parse_words(struct app *app, struct parser *p, int argc, char *argv[], struct err *e)
+{
+    bool takes = false;
+    int next;
+    enum err_code rc = parse(app, p, argc, argv, &next, e);
+
+    for (const struct cmd_opt *o = app->cmd->opts; o->name != NULL; o++)
+        takes = takes || o->id == OPT_OPERAND;
+    while (rc == ERR_OK && next < argc) {
+        if (!takes || app->opt[OPT_OPERAND] != NULL)
+            return misuse(e, CLI_OPERAND, argv[next], NULL, "");
+        if (argv[next][0] == '\0')
+            return misuse(e, CLI_OPTION_VALUE, argv[next], NULL, "");
+        app->opt[OPT_OPERAND] = argv[next];
+        if (next > 1 && strcmp(argv[next - 1], "--") == 0 && next + 1 < argc) /* no options behind it */
+            return misuse(e, CLI_OPERAND, argv[next + 1], NULL, "");
+        argc -= next; /* the operand takes argv[0]'s place */
+        argv += next;
+        rc = parse(app, p, argc, argv, &next, e);
+    }
+    return rc;
 }
 
 static enum err_code parse_command(struct app *app, int argc, char *argv[], struct err *e)
 {
     struct parser p = { .shorts = "+:" };
-    int next;
     int words = find_command(app, argc, argv, e);
 
     app->word = argv[0];
@@ -157,9 +184,7 @@ static enum err_code parse_command(struct app *app, int argc, char *argv[], stru
     add(&p, common_opts);
     argc -= words - 1; /* the last word of the name takes argv[0]'s place */
     argv += words - 1;
-    enum err_code rc = parse(app, &p, argc, argv, &next, e);
-    if (rc == ERR_OK && next < argc)
-        rc = misuse(e, CLI_OPERAND, argv[next], NULL, "");
+    enum err_code rc = parse_words(app, &p, argc, argv, e);
     if (rc == ERR_OK && app->opt[OPT_HELP] == NULL)
         rc = check_required(app, e);
     return rc;

@@ -67,7 +67,7 @@ enum err_code report_object(json_t *obj, struct err *e)
 {
     if (obj == NULL)
         return err_set(e, &cli_fault[CLI_NO_MEMORY], "json_pack", NULL, 0, "the answer");
-    int rc = json_dumpf(obj, stdout, JSON_COMPACT);
+    int rc = json_dumpf(obj, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(obj);
     if (rc != 0 || fputc('\n', stdout) == EOF)
         return err_errno(e, &cli_fault[CLI_OUTPUT], "write", "stdout");

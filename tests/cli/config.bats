@@ -198,3 +198,18 @@ wrong() { # wrong CONFIG LINE FAULT TEXT...: exit 78 at that line, and the direc
     fl chip show --slot a
     succeeds
 }
+
+@test "the line's sections: values that do not fit, sections twice, unknown roles" {
+    wrong '[station]\nid = 65536\n' 2 config-value "id = '65536'"
+    wrong '[station]\nid = -1\n' 2 config-value "id = '-1'"
+    wrong '[registry]\npath =\n' 2 config-value "path = ''"
+    wrong '[registry two]\n' 1 config-section "a registry has no name"
+    wrong '[firmware]\npth = x\n' 2 config-key "'pth', did you mean 'path'?"
+    wrong '[hsm]\n' 1 config-role "''"
+    wrong '[hsm serer]\n' 1 config-role "'serer', did you mean 'server'?"
+    wrong '[hsm line]\nuri = file:/x\n' 2 config-value "uri = 'file:/x'"
+    wrong '[hsm line]\ntoken =\n' 2 config-value "token = ''"
+    wrong '[hsm line]\ntoken = 123456789012345678901234567890123\n' 2 config-value "1 to 32 bytes"
+    wrong '[hsm line]\nuri = pkcs11:token=x\n[hsm  line]\n' 3 config-doubled-section "'hsm line' was given in line 1"
+    wrong '[hsm line]\nmodule = x\n' 1 config-missing-key "no 'token'"
+}

@@ -1,0 +1,173 @@
+/* cli/doctor_line.c - the checks of what a bench has not: registry, tokens, firmware. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/config.h"
+#include "cli/doctor.h"
+#include "cli/fault.h"
+#include "cli/firmware.h"
+#include "cli/interrupt.h"
+#include "cli/token.h"
+#include "db/registry.h"
+#include "hsm/hsm.h"
+#include "protocol/scheme.h"
+
+enum { KEKS = 2 };
+static const struct hsm_key_name keks[KEKS] = { { HSM_KEK, "kek" }, { HSM_KEK_SECRET, "kek-secret" } };
+
+struct keys { /* check values of one role's KEKs */
+    bool has;
+    uint8_t kcv[KEKS][3];
+};
+
+/* ---- registry ---- */
+
+static enum err_code count_device(void *io, const struct device *d, struct err *e)
+{
+    (void)e;
+    unsigned long *n = io;
+
+    n[0]++;
+    n[1] += d->state == DEV_DONE;
+    return ERR_OK;
+}
+
+/* Opened for writing, as a burn will; nothing is written. */
+static void check_registry(struct doctor *d)
+{
+    const char *path = d->app->config->registry;
+    struct registry *r = NULL;
+    struct err e = { 0 };
+    unsigned long n[2] = { 0, 0 };
+    char detail[320];
+    enum err_code rc = registry_open(&r, path, REGISTRY_WRITE, &e);
+
+    if (rc == ERR_OK)
+        rc = registry_devices(r, NULL, DEV_STATES, count_device, n, &e);
+    registry_close(r);
+    (void)snprintf(detail, sizeof detail, "%s, devices: %lu, done: %lu", path, n[0], n[1]);
+    doctor_tell(d, NULL, "registry", rc == ERR_OK ? CHECK_OK : CHECK_FAIL, detail, &e);
+}
+
+/* ---- tokens ---- */
+
+static enum err_code find_keks(struct hsm *h, struct keys *keys, struct err *e)
+{
+    enum err_code rc = ERR_OK;
+
+    for (int i = 0; i < KEKS && rc == ERR_OK; i++) {
+        struct hsm_key *key = NULL;
+
+        rc = hsm_key_find(h, keks[i].kind, keks[i].label, &key, e);
+        if (rc == ERR_OK)
+            rc = hsm_key_kcv(key, keys->kcv[i], e);
+        hsm_key_free(key);
+    }
+    keys->has = rc == ERR_OK;
+    return rc;
+}
+
+static void check_token(struct doctor *d, enum role role, struct keys *keys)
+{
+    bool keks_here = role == ROLE_LINE || role == ROLE_SERVER;
+    char what[32], detail[200];
+    struct hsm *h = NULL;
+    struct err e = { 0 };
+
+    (void)snprintf(what, sizeof what, "token %s", config_role_name(role));
+    if (d->app->config->token[role].line == 0) {
+        (void)err_set(&e, &cli_fault[CLI_NO_TOKEN], "token", NULL, 0, "%s: role '%s'", d->app->config->path,
+                      config_role_name(role));
+        doctor_tell(d, NULL, what, keks_here ? CHECK_FAIL : CHECK_NONE, NULL, &e);
+        return;
+    }
+    enum err_code rc = token_open(d->app, role, false, &h, &e);
+    if (rc == ERR_OK && keks_here)
+        rc = find_keks(h, keys, &e);
+    if (rc == ERR_OK) {
+        const char *ignored = hsm_not_enforced(h);
+
+        (void)snprintf(detail, sizeof detail, "'%s', logged in, mechanisms of %s%s%s%s", hsm_token_label(h), hsm_profile(h),
+                       keks_here ? ", KEKs are right" : "", ignored != NULL ? ", not enforced by the module: " : "",
+                       ignored != NULL ? ignored : "");
+    }
+    hsm_close(h);
+    doctor_tell(d, NULL, what, rc == ERR_OK ? CHECK_OK : CHECK_FAIL, detail, &e);
+}
+
+/* What the line wraps the server must unwrap. */
+static void compare_keks(struct doctor *d, const struct keys *line, const struct keys *server)
+{
+    struct err e = { 0 };
+    char detail[64];
+    enum err_code rc = ERR_OK;
+
+    for (int i = 0; i < KEKS && rc == ERR_OK; i++)
+        if (memcmp(line->kcv[i], server->kcv[i], sizeof line->kcv[i]) != 0)
+            rc = err_set(&e, &cli_fault[CLI_KEK_DIFFERS], "compare", NULL, 0, "key '%s'", keks[i].label);
+    (void)snprintf(detail, sizeof detail, "kek %02x%02x%02x and kek-secret %02x%02x%02x, in line and server",
+                   line->kcv[0][0], line->kcv[0][1], line->kcv[0][2], line->kcv[1][0], line->kcv[1][1], line->kcv[1][2]);
+    doctor_tell(d, NULL, "keks", rc == ERR_OK ? CHECK_OK : CHECK_FAIL, detail, &e);
+}
+
+/* ---- firmware ---- */
+
+static void check_firmware(struct doctor *d, uint8_t scheme, const struct chip_desc *chip)
+{
+    const struct config *c = d->app->config;
+    char path[FIRMWARE_PATH_MAX], what[96];
+    struct fw_image *fw = NULL;
+    struct err e = { 0 };
+    uint32_t mailbox;
+    enum err_code rc = firmware_path(c, scheme, chip->name, path, &e);
+
+    if (rc == ERR_OK)
+        rc = fw_image_open(&fw, path, chip, &e);
+    if (rc == ERR_OK)
+        rc = fw_image_symbol(fw, "fl_mailbox", &mailbox, &e);
+    fw_image_close(fw);
+    (void)snprintf(what, sizeof what, "firmware %s-%s", scheme_by_id(scheme)->name, chip->name);
+    doctor_tell(d, NULL, what, rc == ERR_OK ? CHECK_OK : CHECK_FAIL, path, &e);
+}
+
+/* For each kind of chip that a slot has, once. */
+static void check_firmwares(struct doctor *d)
+{
+    const struct config *c = d->app->config;
+
+    for (uint8_t scheme = 1; scheme <= SCHEME_MAX; scheme++)
+        for (size_t i = 0; i < c->n_slots; i++) {
+            bool seen = !scheme_ready(scheme, SUITE_P256_CCM);
+
+            for (size_t before = 0; before < i; before++)
+                seen = seen || c->slot[before].chip == c->slot[i].chip;
+            if (!seen)
+                check_firmware(d, scheme, c->slot[i].chip);
+        }
+}
+
+/* ---- all of it ---- */
+
+/* A folder that was never set up to provision is a bench: nothing of it is missing. */
+static bool is_bench(const struct config *c)
+{
+    for (enum role r = 0; r < ROLES; r++)
+        if (c->token[r].line != 0)
+            return false;
+    return access(c->registry, F_OK) != 0;
+}
+
+void doctor_line(struct doctor *d)
+{
+    struct keys keys[ROLES] = { { .has = false } };
+
+    if (is_bench(d->app->config))
+        return;
+    check_registry(d);
+    for (enum role r = 0; r < ROLES && !interrupt_requested(); r++)
+        check_token(d, r, &keys[r]);
+    if (keys[ROLE_LINE].has && keys[ROLE_SERVER].has)
+        compare_keks(d, &keys[ROLE_LINE], &keys[ROLE_SERVER]);
+    check_firmwares(d);
+}

@@ -1,0 +1,102 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "cli/cmd.h"
+#include "cli/fault.h"
+#include "cli/frames.h"
+#include "cli/ui/report.h"
+#include "protocol/cose.h"
+#include "protocol/crypto.h"
+#include "protocol/scheme.h"
+
+enum { DIAGNOSTIC_MAX = 2 * FRAME_MAX + 256 };
+
+/* RFC 8949 s.8: diagnostic notation.  The protected header is {1: 10} or {1: 30}, as bytes. */
+static void diagnose(const struct frame *f, char out[static DIAGNOSTIC_MAX])
+{
+    char kid[2 * FRAME_SID_LEN + 1], ctr[9] = "", x[2 * FRAME_X_LEN + 1] = "", ct[2 * FRAME_MAX + 1];
+
+    hex_encode(f->kid, f->form->kid_len, kid);
+    hex_encode(f->ctr, f->form->ctr_len, ctr);
+    hex_encode(f->x, f->form->x_len, x);
+    hex_encode(f->ct, f->data_len + f->form->tag_len, ct);
+    (void)snprintf(out, DIAGNOSTIC_MAX, "[h'%s', {4: h'%s'%s%s%s%s%s%s}, h'%s']",
+                   f->form->tag_len == CCM_TAG_SHORT ? "a1010a" : "a101181e", kid, ctr[0] != '\0' ? ", 6: h'" : "", ctr,
+                   ctr[0] != '\0' ? "'" : "", x[0] != '\0' ? ", -4: h'" : "", x, x[0] != '\0' ? "'" : "", ct);
+}
+
+static enum err_code show(const struct app *app, const struct frame *f, struct err *e)
+{
+    uint8_t cose[COSE_EXPANDED_MAX];
+    char hex[2 * COSE_EXPANDED_MAX + 1], diagnostic[DIAGNOSTIC_MAX], aad[2 * FRAME_MAX + 1];
+
+    hex_encode(cose, cose_expand(f, cose, sizeof cose), hex);
+    hex_encode(f->bytes, f->head_len, aad);
+    diagnose(f, diagnostic);
+    if (app->json)
+        return report_object(json_pack("{s:s, s:s, s:s, s:s, s:i}", "frame", f->form->kind == FRAME_OPEN ? "OPEN" : "DATA",
+                                       "cose", hex, "diagnostic", diagnostic, "external_aad", aad, "data_bytes",
+                                       (int)f->data_len),
+                             e);
+    printf("%s, %zu bytes of data\nexternal_aad  h'%s'\ndiagnostic    %s\nCOSE_Encrypt0 %s\n",
+           f->form->kind == FRAME_OPEN ? "OPEN" : "DATA", f->data_len, aad, diagnostic, hex);
+    return ERR_OK;
+}
+
+static enum err_code expand(const struct app *app, const uint8_t *bytes, size_t len, const char *bad, const char *where,
+                            struct err *e)
+{
+    struct frame f;
+    enum frame_result r = bad == NULL ? frame_parse(bytes, len, &f) : FRAME_OK;
+
+    if (bad != NULL || r != FRAME_OK)
+        return err_set(e, &cli_fault[CLI_NOT_A_FRAME], "parse", NULL, 0, "%s: %s", where,
+                       bad != NULL ? bad : frame_result_name(r));
+    return show(app, &f, e);
+}
+
+static enum err_code expand_each(const struct app *app, struct err *e)
+{
+    struct frames in;
+    struct raw_frame raw;
+    bool more = true;
+    enum err_code rc = frames_open_file(&in, "-", FRAMES_AUTO, e);
+
+    for (unsigned long n = 1; rc == ERR_OK && (rc = frames_next(&in, &raw, &more, e)) == ERR_OK && more; n++) {
+        char where[48];
+
+        (void)snprintf(where, sizeof where, "stdin, frame %lu", n);
+        rc = expand(app, raw.bytes, raw.len, raw.bad, where, e);
+    }
+    return rc;
+}
+
+static enum err_code run(struct app *app, struct err *e)
+{
+    const char *text = app->opt[OPT_OPERAND];
+    uint8_t bytes[FRAME_MAX + 1];
+
+    if (text == NULL || strcmp(text, "-") == 0)
+        return expand_each(app, e);
+    long len = hex_decode(text, bytes, sizeof bytes);
+    if (len < 0)
+        return expand(app, NULL, 0, strlen(text) > 2 * sizeof bytes ? "frame-long" : "not-hex", "HEX", e);
+    return expand(app, bytes, (size_t)len, NULL, "HEX", e);
+}
+
+static const struct cmd_opt options[] = {
+    { "HEX", NULL, OPT_OPERAND, 0, false, "the frame; - or nothing: from standard input, one a line" },
+    { 0 },
+};
+
+extern const struct cmd cmd_frame_expand;
+const struct cmd cmd_frame_expand = {
+    "frame expand",
+    "[HEX]",
+    "print a frame as the COSE_Encrypt0 that it stands for",
+    "Needs no key and opens nothing: RFC 9052, in deterministic CBOR, as hexadecimal and in diagnostic notation.\n",
+    options,
+    0,
+    run,
+};

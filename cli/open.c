@@ -1,0 +1,214 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "cli/fault.h"
+#include "cli/frames.h"
+#include "cli/options.h"
+#include "cli/token.h"
+#include "cli/ui/report.h"
+#include "hsm/hpke_host.h"
+#include "protocol/local.h"
+#include "verifier/verifier.h"
+
+struct work {
+    struct app *app;
+    struct frames in;
+    struct hpke_host *host;
+    struct crypto crypto;
+    struct hsm *server;
+    struct verifier *verifier;
+    unsigned long limit; /* frames; 0: all */
+    unsigned long n[3];  /* by enum frame_status */
+};
+
+/* ---- setting up ---- */
+
+static enum err_code take_format(const struct app *app, enum frames_format *out, struct err *e)
+{
+    const char *text = app->opt[OPT_FORMAT];
+
+    *out = FRAMES_AUTO;
+    if (text == NULL)
+        return ERR_OK;
+    if (strcmp(text, "hex") != 0 && strcmp(text, "cobs") != 0)
+        return err_set(e, &cli_fault[CLI_FORMAT], "parse", NULL, 0, "'%s'", text);
+    *out = text[0] == 'h' ? FRAMES_HEX : FRAMES_COBS;
+    return ERR_OK;
+}
+
+static enum err_code open_source(struct work *w, struct err *e)
+{
+    const struct app *app = w->app;
+    const char *file = app->opt[OPT_OPERAND], *console = app->opt[OPT_CONSOLE];
+    enum frames_format format;
+    unsigned long seconds = 0;
+    enum err_code rc = take_format(app, &format, e);
+
+    if (rc == ERR_OK && app->opt[OPT_COUNT] != NULL)
+        rc = options_number(app, OPT_COUNT, UINT32_MAX, &w->limit, e);
+    if (rc == ERR_OK && app->opt[OPT_SECONDS] != NULL)
+        rc = options_number(app, OPT_SECONDS, 1000000, &seconds, e);
+    if (rc != ERR_OK)
+        return rc;
+    if ((file != NULL && console != NULL) || (console != NULL && format == FRAMES_HEX) ||
+        (console == NULL && app->opt[OPT_SECONDS] != NULL))
+        return err_set(e, &cli_fault[CLI_SOURCE_CHOICE], "parse", NULL, 0, "%s",
+                       file != NULL && console != NULL ? "both are given"
+                       : console != NULL               ? "a console speaks cobs"
+                                                       : "--seconds goes with --console");
+    if (console != NULL)
+        return frames_open_console(&w->in, console, (unsigned)seconds, e);
+    return frames_open_file(&w->in, file != NULL ? file : "-", format, e);
+}
+
+static enum err_code open_verifier(struct work *w, struct err *e)
+{
+    enum err_code rc = token_open(w->app, ROLE_SERVER, true, &w->server, e);
+
+    if (rc == ERR_OK && (w->host = hpke_host_open(&w->crypto)) == NULL)
+        rc = err_set(e, &cli_fault[CLI_CRYPTO], "EVP", NULL, 0, "OpenSSL");
+    return rc == ERR_OK ? verifier_open(&w->verifier, w->app->registry, w->server, &w->crypto, e) : rc;
+}
+
+static void close_all(struct work *w)
+{
+    verifier_close(w->verifier);
+    hsm_close(w->server);
+    hpke_host_close(w->host);
+    frames_close(&w->in);
+}
+
+/* ---- one frame ---- */
+
+/* The device speaks to whoever stands at its console: shown, never forwarded, and cleaned, for anyone may be the device. */
+static void show_local(const struct work *w, const uint8_t *bytes, size_t len)
+{
+    struct local l;
+    char text[LOCAL_TEXT_MAX + 1];
+    size_t n = 0;
+
+    if (!local_parse(bytes, len, &l)) {
+        fprintf(stderr, "fuseline: %s: a local record that nobody knows, %zu bytes\n", w->in.name, len);
+        return;
+    }
+    if (l.type != LOCAL_ERROR) {
+        fprintf(stderr, "fuseline: %s: a %s on the console, not for us\n", w->in.name,
+                l.type == LOCAL_PROOF ? "proof" : "challenge");
+        return;
+    }
+    for (; n < l.len && n < LOCAL_TEXT_MAX; n++)
+        text[n] = l.body[n] >= 0x20 && l.body[n] < 0x7F ? (char)l.body[n] : '?';
+    text[n] = '\0';
+    fprintf(stderr, "fuseline: %s: the device says: %s (%u)%s%s\n", w->in.name, device_code_name(l.code), l.code,
+            n > 0 ? ": " : "", text);
+}
+
+static enum err_code show_json(const struct opened_frame *o, struct err *e)
+{
+    bool refused = o->status == FRAME_REFUSED;
+    char serial[17], data[2 * FRAME_DATA_MAX + 1];
+
+    (void)snprintf(serial, sizeof serial, "%016" PRIx64, o->serial);
+    hex_encode(o->data, o->len, data);
+    return report_object(json_pack("{s:s, s:s?, s:s?, s:o, s:s?, s:s?, s:s?}", "status", frame_status_name(o->status),
+                                   "serial", o->has_serial ? serial : NULL, "scheme",
+                                   o->scheme[0] != '\0' ? o->scheme : NULL, "counter",
+                                   o->has_serial || !refused ? json_integer((json_int_t)o->counter) : json_null(), "data",
+                                   refused ? NULL : data, "reason", refused ? o->reason : NULL, "received",
+                                   o->received[0] != '\0' ? o->received : NULL),
+                         e);
+}
+
+static void show_text(const struct opened_frame *o)
+{
+    char data[2 * FRAME_DATA_MAX + 1], serial[17] = "-";
+
+    if (o->has_serial)
+        (void)snprintf(serial, sizeof serial, "%016" PRIx64, o->serial);
+    hex_encode(o->data, o->len, data);
+    if (o->status == FRAME_REFUSED)
+        printf("%-9s  %-16s  %s\n", frame_status_name(o->status), serial, o->reason);
+    else
+        printf("%-9s  %-16s  %s  %" PRIu64 "  %s  %s\n", frame_status_name(o->status), serial, o->scheme, o->counter,
+               o->received, data);
+}
+
+static enum err_code open_one(struct work *w, const struct raw_frame *raw, struct err *e)
+{
+    struct opened_frame o = { .status = FRAME_REFUSED, .reason = raw->bad, .scheme = "" };
+    enum err_code rc = raw->bad != NULL ? ERR_OK : verifier_frame(w->verifier, raw->bytes, raw->len, &o, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    w->n[o.status]++;
+    if (w->app->json)
+        return show_json(&o, e);
+    show_text(&o);
+    return ferror(stdout) ? report_flush(e) : ERR_OK;
+}
+
+/* ---- all of them ---- */
+
+static enum err_code open_each(struct work *w, struct err *e)
+{
+    unsigned long done = 0;
+    struct raw_frame raw;
+    bool more = true;
+    enum err_code rc = ERR_OK;
+
+    while (rc == ERR_OK && (w->limit == 0 || done < w->limit) && (rc = frames_next(&w->in, &raw, &more, e)) == ERR_OK &&
+           more) {
+        if (raw.binary && raw.bad == NULL && local_is(raw.bytes, raw.len)) {
+            show_local(w, raw.bytes, raw.len);
+            continue;
+        }
+        done++;
+        rc = open_one(w, &raw, e);
+    }
+    return rc;
+}
+
+static enum err_code run(struct app *app, struct err *e)
+{
+    struct work w = { .app = app, .in = { .fd = -1 } };
+    enum err_code rc = open_source(&w, e);
+
+    if (rc == ERR_OK)
+        rc = open_verifier(&w, e);
+    if (rc == ERR_OK)
+        rc = open_each(&w, e);
+    close_all(&w);
+    (void)fflush(stdout); /* answers first, then their sum; main looks at ferror */
+    if (w.n[FRAME_OPENED] + w.n[FRAME_IS_DUPLICATE] + w.n[FRAME_REFUSED] > 0 || rc == ERR_OK)
+        fprintf(stderr, "fuseline: %lu opened, %lu duplicate, %lu refused\n", w.n[FRAME_OPENED], w.n[FRAME_IS_DUPLICATE],
+                w.n[FRAME_REFUSED]);
+    if (rc != ERR_OK || w.n[FRAME_REFUSED] == 0)
+        return rc;
+    *e = (struct err){ .code = ERR_NO }; /* told frame by frame */
+    return ERR_NO;
+}
+
+static const struct cmd_opt options[] = {
+    { "FILE", NULL, OPT_OPERAND, 0, false, "where the frames are; - or nothing: standard input" },
+    { "console", "PATH", OPT_CONSOLE, 0, false, "listen on a serial port, pseudo-terminal or socket instead" },
+    { "format", "FORMAT", OPT_FORMAT, 0, false, "hex, one a line, or cobs, binary (default: by what comes)" },
+    { "count", "N", OPT_COUNT, 0, false, "end after N frames" },
+    { "seconds", "S", OPT_SECONDS, 0, false, "with --console: end after S seconds" },
+    PIN_SOURCE_OPT("server"),
+    { 0 },
+};
+
+extern const struct cmd cmd_open;
+const struct cmd cmd_open = {
+    "open",
+    "[FILE] [--console PATH] [--format FORMAT] [--count N] [--seconds S] [--pin-source SOURCE]",
+    "open the frames that devices sent, check them for replay, record them",
+    "One line per frame: status, serial, scheme, counter, time of first receipt, data.  A frame is recorded before its data\n"
+    "is shown; the same frame again is a duplicate and shown again.  One that is refused is named with its reason, and its\n"
+    "serial is only what it claims.  Exits 1 if any was refused.  What a device says to its console goes to standard error.\n",
+    options,
+    CMD_RECORDS,
+    run,
+};

@@ -1,0 +1,88 @@
+#include "cli/product.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/ui/report.h"
+#include "protocol/scheme.h"
+
+static const char *scheme_name(uint8_t id)
+{
+    const struct scheme *s = scheme_by_id(id);
+
+    return s != NULL ? s->name : "unknown";
+}
+
+void product_text(const struct product *p)
+{
+    printf("product   %s\nchip      %s\nscheme    %s%s\n", p->name, p->chip, scheme_name(p->scheme),
+           (p->policy & POLICY_PSK) != 0 ? ", with a pre-shared key" : "");
+    printf("lock      RDP level %u\nfleet     %u\nmodel     %u\npolicy    0x%04x\nserials   %08" PRIx32 "-%08" PRIx32
+           "\nadded     %s\n",
+           p->lock, p->fleet, p->model, p->policy, p->serial_first, p->serial_last, p->created);
+}
+
+enum err_code product_json(const struct product *p, const char *result, const char *lock_text, struct err *e)
+{
+    char first[9], last[9];
+
+    (void)snprintf(first, sizeof first, "%08" PRIx32, p->serial_first);
+    (void)snprintf(last, sizeof last, "%08" PRIx32, p->serial_last);
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "product", p->name, "chip", p->chip, "scheme",
+                  scheme_name(p->scheme), "psk", (p->policy & POLICY_PSK) != 0, "lock", p->lock, "fleet", p->fleet, "model",
+                  p->model, "policy", p->policy, "serial_first", first, "serial_last", last, "created", p->created);
+    if (o != NULL && result != NULL &&
+        (json_object_set_new(o, "result", json_string(result)) != 0 ||
+         json_object_set_new(o, "lock_protects", json_string(lock_text)) != 0)) {
+        json_decref(o);
+        o = NULL;
+    }
+    return report_object(o, e);
+}
+
+static void line(const struct product *p)
+{
+    printf("%-20s %-10s %-8s %-3s  %u     %5u  %5u  %08" PRIx32 "-%08" PRIx32 "\n", p->name, p->chip, scheme_name(p->scheme),
+           (p->policy & POLICY_PSK) != 0 ? "yes" : "no", p->lock, p->fleet, p->model, p->serial_first, p->serial_last);
+}
+
+static enum err_code show(void *io, const struct product *p, struct err *e)
+{
+    const struct app *app = io;
+
+    if (app->json)
+        return product_json(p, NULL, NULL, e);
+    line(p);
+    return ERR_OK;
+}
+
+static enum err_code run_list(struct app *app, struct err *e)
+{
+    if (!app->json)
+        puts("NAME                 CHIP       SCHEME   PSK  LOCK  FLEET  MODEL  SERIALS");
+    return registry_products(app->registry, show, app, e);
+}
+
+static enum err_code run_show(struct app *app, struct err *e)
+{
+    struct product p;
+    enum err_code rc = registry_product_get(app->registry, app->opt[OPT_OPERAND], &p, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    if (app->json)
+        return product_json(&p, NULL, NULL, e);
+    product_text(&p);
+    return ERR_OK;
+}
+
+static const struct cmd_opt list_options[] = { { 0 } };
+static const struct cmd_opt show_options[] = {
+    { "NAME", NULL, OPT_OPERAND, 0, true, "the product's name" },
+    { 0 },
+};
+
+extern const struct cmd cmd_product_list, cmd_product_show;
+const struct cmd cmd_product_list = { "product list", "", "list the products", NULL, list_options, CMD_READS, run_list };
+const struct cmd cmd_product_show = { "product show", "NAME", "show one product", NULL, show_options, CMD_READS, run_show };

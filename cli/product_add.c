@@ -1,0 +1,226 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/suggest.h"
+#include "cli/fault.h"
+#include "cli/options.h"
+#include "cli/product.h"
+#include "flash/chips/chips.h"
+#include "protocol/scheme.h"
+
+/* Constants of the firmware's build: docs/protocol.md, frames. */
+enum { SID_LEN = 2, CTR_LEN = 1, LOCK_LEVELS = 3 };
+
+/* What each readout protection level keeps from whom: docs/protocol.md, "Honest limits". */
+static const char *const lock_text[LOCK_LEVELS] = {
+    "RDP level 0: nothing is protected: who opens the device reads its OTP and flash, and can write its flash",
+    "RDP level 1: a debugger can't read the flash; OTP is not protected: going back to level 0 erases only the flash",
+    "RDP level 2: a debugger can read neither flash nor OTP, for ever: no rework either; the slot needs a console",
+};
+static const char psk_text[] = "a pre-shared key is secret only at RDP level 2; below it, who opens the device reads it";
+
+static enum err_code check_name(const char *name, struct err *e)
+{
+    size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+
+    if (len == 0 || len >= REG_NAME || name[len] != '\0')
+        return err_set(e, &cli_fault[CLI_PRODUCT_NAME], "parse", NULL, 0, "'%s'", name);
+    return ERR_OK;
+}
+
+static enum err_code unknown(enum cli_fault_id id, const char *word, const struct suggest *s, struct err *e)
+{
+    const char *best = suggest_best(s);
+
+    return err_set(e, &cli_fault[id], "parse", NULL, 0, "'%s'%s%s%s", word, best != NULL ? ", did you mean '" : "",
+                   best != NULL ? best : "", best != NULL ? "'?" : "");
+}
+
+static enum err_code take_chip(const char *name, struct product *p, struct err *e)
+{
+    const struct chip_desc *d = chip_desc_find(name);
+    struct suggest s;
+
+    if (d != NULL) {
+        (void)snprintf(p->chip, sizeof p->chip, "%s", d->name);
+        return ERR_OK;
+    }
+    suggest_init(&s, name);
+    for (size_t i = 0; i < chip_descs_n; i++)
+        suggest_offer(&s, chip_descs[i]->name);
+    return unknown(CLI_UNKNOWN_CHIP, name, &s, e);
+}
+
+static enum err_code take_scheme(const struct app *app, struct product *p, struct err *e)
+{
+    const char *name = app->opt[OPT_SCHEME];
+    const struct scheme *scheme = scheme_by_name(name);
+    struct suggest s;
+
+    if (scheme != NULL && scheme_ready(scheme->id, SUITE_P256_CCM)) {
+        p->scheme = scheme->id;
+        p->suite = SUITE_P256_CCM;
+        p->policy = POLICY_NVM_REQUIRED | POLICY_ONE_WAY | POLICY_TAG16;
+        if (app->opt[OPT_PSK] != NULL)
+            p->policy |= POLICY_PSK;
+        return ERR_OK;
+    }
+    if (scheme != NULL)
+        return err_set(e, &cli_fault[CLI_SCHEME_NOT_READY], "parse", NULL, 0, "'%s'", name);
+    suggest_init(&s, name);
+    for (uint8_t id = 1; id <= SCHEME_MAX; id++)
+        suggest_offer(&s, scheme_by_id(id)->name);
+    return unknown(CLI_UNKNOWN_SCHEME, name, &s, e);
+}
+
+/* A decimal or 0x number in 1..2^32-1 up to `end`; 0: none. */
+static uint32_t serial_number(const char *text, char end, const char **next)
+{
+    bool hex = strncmp(text, "0x", 2) == 0;
+    const char *digits = text + (hex ? 2 : 0);
+    size_t len = strspn(digits, hex ? "0123456789abcdefABCDEF" : "0123456789");
+    unsigned long value = len > 0 && len <= 10 ? strtoul(digits, NULL, hex ? 16 : 10) : 0;
+
+    *next = digits + len + (digits[len] != '\0');
+    return digits[len] == end && value <= UINT32_MAX ? (uint32_t)value : 0;
+}
+
+static enum err_code take_serials(const char *text, struct product *p, struct err *e)
+{
+    const char *next;
+
+    if (text == NULL)
+        return ERR_OK;
+    p->serial_first = serial_number(text, '-', &next);
+    if (p->serial_first != 0)
+        p->serial_last = serial_number(next, '\0', &next);
+    if (p->serial_first == 0 || p->serial_last < p->serial_first)
+        return err_set(e, &cli_fault[CLI_SERIAL_RANGE], "parse", NULL, 0, "'%s'", text);
+    return ERR_OK;
+}
+
+/* Asks only whom it can: somebody at a terminal who did not say. */
+static enum err_code ask_lock(char answer[static 8], struct err *e)
+{
+    fputs("fuseline: what shall the parts be locked to, after the proof?\n", stderr);
+    for (int level = 0; level < LOCK_LEVELS; level++)
+        fprintf(stderr, "  %d  %s\n", level, lock_text[level]);
+    fputs("level 0, 1 or 2: ", stderr);
+    if (fgets(answer, 8, stdin) == NULL)
+        answer[0] = '\0';
+    answer[strcspn(answer, "\n")] = '\0';
+    if (answer[0] == '\0')
+        return err_set(e, &cli_fault[CLI_LOCK_LEVEL], "read", NULL, 0, "no answer");
+    return ERR_OK;
+}
+
+static enum err_code take_lock(const struct app *app, struct product *p, struct err *e)
+{
+    const char *text = app->opt[OPT_LOCK];
+    char answer[8];
+    enum err_code rc = ERR_OK;
+
+    if (text == NULL && !app->json && isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) {
+        rc = ask_lock(answer, e);
+        text = answer;
+    }
+    if (rc != ERR_OK || text == NULL)
+        return rc;
+    if (text[0] < '0' || text[0] > '2' || text[1] != '\0')
+        return err_set(e, &cli_fault[CLI_LOCK_LEVEL], "parse", NULL, 0, "'%s'", text);
+    p->lock = (uint8_t)(text[0] - '0');
+    return ERR_OK;
+}
+
+static enum err_code parse(const struct app *app, struct product *p, struct err *e)
+{
+    unsigned long model = 0;
+    enum err_code rc;
+
+    *p = (struct product){ .sid_len = SID_LEN, .ctr_len = CTR_LEN };
+    if ((rc = check_name(app->opt[OPT_OPERAND], e)) != ERR_OK || (rc = take_chip(app->opt[OPT_CHIP], p, e)) != ERR_OK ||
+        (rc = take_scheme(app, p, e)) != ERR_OK || (rc = take_serials(app->opt[OPT_SERIALS], p, e)) != ERR_OK ||
+        (app->opt[OPT_MODEL] != NULL && (rc = options_number(app, OPT_MODEL, UINT16_MAX, &model, e)) != ERR_OK))
+        return rc;
+    (void)snprintf(p->name, sizeof p->name, "%s", app->opt[OPT_OPERAND]);
+    p->model = (uint16_t)model;
+    return ERR_OK;
+}
+
+/* What was not asked for is no difference. */
+static bool same(const struct app *app, const struct product *have, const struct product *want)
+{
+    return strcmp(have->chip, want->chip) == 0 && have->scheme == want->scheme && have->suite == want->suite &&
+           have->policy == want->policy && (app->opt[OPT_LOCK] == NULL || have->lock == want->lock) &&
+           (app->opt[OPT_MODEL] == NULL || have->model == want->model) &&
+           (want->serial_first == 0 || (have->serial_first == want->serial_first && have->serial_last == want->serial_last));
+}
+
+static enum err_code add_or_find(struct app *app, struct product *p, bool *made, struct err *e)
+{
+    struct product have;
+    enum err_code rc = registry_product_get(app->registry, p->name, &have, e);
+
+    *made = rc == ERR_NOINPUT;
+    if (rc == ERR_OK && !same(app, &have, p))
+        return err_set(e, &cli_fault[CLI_PRODUCT_OTHER], "product add", NULL, 0, "'%s'", p->name);
+    if (rc == ERR_OK)
+        *p = have;
+    if (!*made)
+        return rc;
+    rc = take_lock(app, p, e);
+    return rc == ERR_OK ? registry_product_add(app->registry, p, e) : rc;
+}
+
+static enum err_code run(struct app *app, struct err *e)
+{
+    struct product p;
+    bool made;
+    enum err_code rc = parse(app, &p, e);
+
+    if (rc == ERR_OK && app->opt[OPT_LOCK] != NULL)
+        rc = take_lock(app, &p, e);
+    if (rc == ERR_OK)
+        rc = add_or_find(app, &p, &made, e);
+    if (rc != ERR_OK)
+        return rc;
+    if (app->json)
+        return product_json(&p, made ? "added" : "kept", lock_text[p.lock], e);
+    product_text(&p);
+    (void)fflush(stdout); /* what it is first, then what it means; main looks at ferror */
+    fprintf(stderr, "fuseline: %s\nfuseline: %s\n",
+            made ? "added" : "nothing to do: the product is there, with these values", lock_text[p.lock]);
+    if ((p.policy & POLICY_PSK) != 0)
+        fprintf(stderr, "fuseline: %s\n", psk_text);
+    return ERR_OK;
+}
+
+static const struct cmd_opt options[] = {
+    { "NAME", NULL, OPT_OPERAND, 0, true, "the product's name: 1 to 32 letters, digits, -, _ and ." },
+    { "chip", "CHIP", OPT_CHIP, 0, true, "a name of `fuseline chip list`" },
+    { "scheme", "SCHEME", OPT_SCHEME, 0, true, "what the devices are: sealed" },
+    { "psk", NULL, OPT_PSK, 0, false, "burn a secret too, so that frames prove their sender" },
+    { "lock", "LEVEL", OPT_LOCK, 0, false, "readout protection after the proof: 0, 1 or 2 (default 0)" },
+    { "model", "N", OPT_MODEL, 0, false, "0..65535, in each image (default 0)" },
+    { "serials", "FIRST-LAST", OPT_SERIALS, 0, false, "low 4 bytes of its serials (default: a free range)" },
+    { 0 },
+};
+
+extern const struct cmd cmd_product_add;
+const struct cmd cmd_product_add = {
+    "product add",
+    "NAME --chip CHIP --scheme SCHEME [--psk] [--lock LEVEL] [--model N] [--serials FIRST-LAST]",
+    "add a product: what its devices are, and which serials they get",
+    "A product never changes; adding it again with the same values does nothing.\n"
+    "Lock levels, and what they protect from who holds the device in his hands:\n"
+    "  0  nothing: OTP and flash can be read, the flash can be written\n"
+    "  1  the flash can't be read; OTP is not protected: going back to level 0 erases the flash and keeps OTP\n"
+    "  2  flash and OTP can't be read, for ever; no rework either.  Needs a slot with a console\n"
+    "A pre-shared key (--psk) is secret only at level 2.  Without --lock, it asks if it can, and takes 0 if it can't.\n",
+    options,
+    CMD_RECORDS,
+    run,
+};

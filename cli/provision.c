@@ -1,0 +1,225 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "cli/fault.h"
+#include "cli/firmware.h"
+#include "cli/prepare.h"
+#include "cli/slot.h"
+#include "cli/token.h"
+#include "cli/ui/report.h"
+#include "hsm/hpke_host.h"
+#include "station/station.h"
+#include "verifier/verifier.h"
+
+struct job { /* one board's way, and all it needs */
+    struct app *app;
+    struct product product;
+    struct fw_image *firmware;
+    struct hpke_host *host;
+    struct crypto crypto;
+    struct hsm *line, *server;
+    struct verifier *verifier;
+    struct provision_result result;
+    bool started, drawn;
+};
+
+static enum err_code open_firmware(struct job *j, struct err *e)
+{
+    char path[FIRMWARE_PATH_MAX];
+    const struct chip_desc *desc = chip_desc_find(j->product.chip);
+    enum err_code rc;
+
+    if (desc == NULL)
+        return err_set(e, &cli_fault[CLI_UNKNOWN_CHIP], "product", NULL, 0, "product '%s': '%s'", j->product.name,
+                       j->product.chip);
+    rc = firmware_path(j->app->config, j->product.scheme, j->product.chip, path, e);
+    return rc == ERR_OK ? fw_image_open(&j->firmware, path, desc, e) : rc;
+}
+
+/* The server's side is opened before the burn as well: a proof that nobody can open would end with a burned board. */
+static enum err_code open_tokens(struct job *j, struct err *e)
+{
+    enum err_code rc = token_open(j->app, ROLE_LINE, true, &j->line, e);
+
+    if (rc == ERR_OK)
+        rc = token_open(j->app, ROLE_SERVER, false, &j->server, e);
+    if (rc == ERR_OK)
+        rc = verifier_open(&j->verifier, j->app->registry, j->server, &j->crypto, e);
+    return rc;
+}
+
+/* Everything that can be missing is found missing here, before the board is touched. */
+static enum err_code open_all(struct job *j, bool burn, struct err *e)
+{
+    enum err_code rc = prepare(j->app, CMD_SLOT | (burn ? CMD_RECORDS : CMD_READS), e);
+
+    if (rc == ERR_OK)
+        rc = registry_product_get(j->app->registry, j->app->opt[OPT_PRODUCT], &j->product, e);
+    if (rc == ERR_OK)
+        rc = open_firmware(j, e);
+    if (rc == ERR_OK && (j->host = hpke_host_open(&j->crypto)) == NULL)
+        rc = err_set(e, &cli_fault[CLI_CRYPTO], "EVP", NULL, 0, "OpenSSL");
+    if (rc == ERR_OK && burn)
+        rc = open_tokens(j, e);
+    return rc == ERR_OK ? slot_open(&j->app->chip, j->app->config, j->app->slot, e) : rc;
+}
+
+static void close_all(struct job *j)
+{
+    verifier_close(j->verifier);
+    hsm_close(j->server);
+    hsm_close(j->line);
+    hpke_host_close(j->host);
+    fw_image_close(j->firmware);
+}
+
+static void progress(void *io, enum station_step step)
+{
+    struct job *j = io;
+
+    if (j->app->json || !isatty(STDERR_FILENO))
+        return;
+    fprintf(stderr, "\r\033[Kslot %s: %s ...", j->app->slot->name, station_step_name(step));
+    j->drawn = true;
+}
+
+static enum err_code provision(struct job *j, bool burn, struct err *e)
+{
+    enum err_code rc = open_all(j, burn, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    struct station s = { .id = j->app->config->station,
+                         .registry = j->app->registry,
+                         .line = j->line,
+                         .product = &j->product,
+                         .chip = j->app->chip,
+                         .firmware = j->firmware,
+                         .crypto = &j->crypto,
+                         .console = j->app->slot->console,
+                         .prove = verifier_prove,
+                         .prove_io = j->verifier,
+                         .progress = progress,
+                         .progress_io = j };
+    j->started = true;
+    rc = station_provision(&s, burn, &j->result, e);
+    if (j->drawn)
+        fputs("\r\033[K", stderr);
+    return rc;
+}
+
+/* ---- what came of it ---- */
+
+static json_t *json_steps(const struct provision_result *r)
+{
+    json_t *steps = json_object();
+
+    for (unsigned i = 0; i < STATION_STEPS && steps != NULL; i++)
+        if (r->step_ns[i] > 0 && json_object_set_new(steps, station_step_name((enum station_step)i),
+                                                     json_real((double)(r->step_ns[i] / 1000) / 1000.0)) != 0) {
+            json_decref(steps);
+            steps = NULL;
+        }
+    return steps;
+}
+
+static void name_board(const struct job *j, char serial[static 17], char uid[static 2 * CHIP_UID_LEN + 1])
+{
+    serial[0] = uid[0] = '\0';
+    if (j->result.has_device)
+        (void)snprintf(serial, 17, "%016llx", (unsigned long long)j->result.serial);
+    if (j->result.has_identity)
+        hex_encode(j->result.identity.uid, CHIP_UID_LEN, uid);
+}
+
+/* The one object; e is NULL when all went well. */
+static enum err_code show_json(const struct job *j, const struct err *e, struct err *e_out)
+{
+    const struct provision_result *r = &j->result;
+    char serial[17], uid[2 * CHIP_UID_LEN + 1];
+
+    name_board(j, serial, uid);
+    return report_object(
+        json_pack("{s:s, s:s, s:i, s:s?, s:s?, s:s?, s:s, s:s, s:i, s:o, s:o}", "verdict", verdict_name(r->verdict), "code",
+                  r->code, "exit", e != NULL ? err_exit_status(e->code) : 0, "serial", serial[0] != '\0' ? serial : NULL,
+                  "uid", uid[0] != '\0' ? uid : NULL, "state", r->has_device ? device_state_name(r->state) : NULL, "product",
+                  j->app->opt[OPT_PRODUCT], "slot", j->app->opt[OPT_SLOT], "otp_to_burn", (int)r->otp_to_burn, "steps_ms",
+                  json_steps(r), "error", e != NULL ? report_json(e) : json_null()),
+        e_out);
+}
+
+static void show_text(const struct job *j)
+{
+    static const char *const color[] = { [VERDICT_PASS] = "\033[1;30;42m",
+                                         [VERDICT_PLAN] = "\033[1;30;46m",
+                                         [VERDICT_REFUSED] = "\033[1;30;43m",
+                                         [VERDICT_FAIL] = "\033[1;37;41m" };
+    const struct provision_result *r = &j->result;
+    char serial[17], uid[2 * CHIP_UID_LEN + 1];
+    bool tty = isatty(STDOUT_FILENO) == 1;
+
+    name_board(j, serial, uid);
+    printf("%s  %s  %s slot %s: %s\n", tty ? color[r->verdict] : "", verdict_name(r->verdict), tty ? "\033[0m" : "",
+           j->app->opt[OPT_SLOT], r->code);
+    printf("serial    %s\nUID       %s\nstate     %s\n", serial[0] != '\0' ? serial : "none yet",
+           uid[0] != '\0' ? uid : "not read", r->has_device ? device_state_name(r->state) : "not registered");
+    if (r->verdict == VERDICT_PLAN && strcmp(r->code, "plan") == 0)
+        printf("to burn   %u OTP cells\n", (unsigned)r->otp_to_burn);
+}
+
+static const char *next(const struct job *j)
+{
+    if (j->result.verdict == VERDICT_PLAN)
+        return strcmp(j->result.code, "plan") == 0 ? "nothing was burned or recorded: `provision` with --burn does it"
+                                                   : "nothing to do: this board is done";
+    return strcmp(j->result.code, "done") == 0 ? "take the board out, put in the next"
+                                               : "this board was done before: take it out, put in the next";
+}
+
+static enum err_code run(struct app *app, struct err *e)
+{
+    struct job j = { .app = app };
+    struct err e_out = { 0 };
+    enum err_code rc = provision(&j, app->opt[OPT_BURN] != NULL, e), rc_out = ERR_OK;
+
+    if (!j.started) /* nothing touched the board */
+        j.result = (struct provision_result){ .verdict = VERDICT_REFUSED, .code = rc != ERR_OK ? e->fault->name : "" };
+    if (app->json)
+        rc_out = show_json(&j, rc != ERR_OK ? e : NULL, &e_out);
+    else
+        show_text(&j);
+    close_all(&j);
+    (void)fflush(stdout); /* the verdict first; main looks at ferror */
+    if (rc == ERR_OK && rc_out == ERR_OK)
+        fprintf(stderr, "fuseline: %s\n", next(&j));
+    if (rc == ERR_OK && rc_out != ERR_OK)
+        *e = e_out;
+    if (rc != ERR_OK && app->json) { /* told above: one object, no second */
+        report_text(stderr, e);
+        e->fault = NULL;
+    }
+    return rc != ERR_OK ? rc : rc_out;
+}
+
+static const struct cmd_opt options[] = {
+    { "product", "NAME", OPT_PRODUCT, 0, true, "the product that the board becomes" },
+    { "slot", "NAME", OPT_SLOT, 0, true, "the slot, as in fuseline.conf" },
+    { "burn", NULL, OPT_BURN, 0, false, "really do it; without it the plan is printed and nothing is touched" },
+    PIN_SOURCE_OPT("line"),
+    { 0 },
+};
+
+extern const struct cmd cmd_provision;
+const struct cmd cmd_provision = {
+    "provision",
+    "--product NAME --slot NAME [--burn] [--pin-source SOURCE]",
+    "make the board in a slot a device: key, record, burn, firmware, proof, lock",
+    "Ends with one verdict: PASS, the device is done and recorded; PLAN, without --burn; REFUSED, nothing was written to\n"
+    "the chip; FAIL, all else: the message says what to do.  Safe to repeat: a board that was cut off on its way goes on\n"
+    "where it stopped, with the same serial and key.  Programming can't be undone, so it needs --burn.\n",
+    options,
+    0,
+    run,
+};

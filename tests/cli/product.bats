@@ -1,0 +1,136 @@
+#!/usr/bin/env bats
+# product add, list, show: what is made, said once and never changed.
+
+setup() {
+    source "$BATS_TEST_DIRNAME/line.bash"
+    begin
+    line
+}
+
+teardown() {
+    end
+}
+
+add() { # add NAME OPTION...: an l476 product
+    fl --json product add "$1" --chip stm32l476 --scheme sealed "${@:2}"
+}
+
+@test "added, listed, shown; with what its lock protects and what not" {
+    add sensor-1 --psk --lock 2 --model 65535 --serials 100-0xff
+    succeeds
+    prints '{"product":"sensor-1","chip":"stm32l476","scheme":"sealed","psk":true,"lock":2,"fleet":1,"model":65535,' \
+        '"serial_first":"00000064","serial_last":"000000ff"' '"result":"added"' '"lock_protects":"RDP level 2: '
+    local shown=${output%,\"result\"*}
+    fl --json product show sensor-1
+    [ "$output" = "$shown}" ]
+    fl --json product list
+    [ "$output" = "$shown}" ]
+    fl product list
+    prints "sensor-1" "00000064-000000ff"
+    fl audit list
+    prints product.added product=sensor-1
+}
+
+@test "the same again does nothing; another value is refused, and nothing changes" {
+    add p --lock 1 --serials 1-9
+    local shown
+    fl --json product show p
+    shown=$output
+    add p --lock 1 --serials 1-9
+    succeeds
+    prints '"result":"kept"'
+    add p
+    succeeds
+    prints '"result":"kept"' '"lock":1'
+    local other
+    for other in "--lock 2" "--psk" "--model 1" "--serials 1-10"; do
+        add p $other
+        refuses 80 product-other "'p'"
+    done
+    fl --json product add p --chip stm32f407 --scheme sealed
+    refuses 80 product-other
+    fl --json product show p
+    [ "$output" = "$shown" ]
+}
+
+@test "serial ranges: free ones are found, taken ones refused" {
+    add a --serials 10-19
+    succeeds
+    local r
+    for r in 10-19 1-10 19-30 12-13; do
+        add b --serials $r
+        refuses 80 serials-taken "product 'a'"
+    done
+    add b
+    succeeds
+    prints '"serial_first":"00000014"'
+}
+
+@test "ranges that are none: 64; 2^32 is not cut to 0" {
+    local r
+    for r in 5 5- -5 0-5 9-8 5-4294967296 4294967297-4294967298 1-0x1ffffffff a-b 1-2-3 1,2 0x-0x9 +1-2 "1 -2" 99999999999999999999-99999999999999999999; do
+        add p "--serials=$r"
+        refuses 64 serial-range "'$r'"
+    done
+    add p --serials=
+    refuses 64 option-value
+    fl --json product list
+    [ -z "$output" ]
+    add p --serials 4294967295-0xFFFFFFFF
+    succeeds
+    prints '"serial_first":"ffffffff","serial_last":"ffffffff"'
+}
+
+@test "names, chips, schemes, levels and models that are none: 64" {
+    local n
+    for n in "a b" "a/b" "ä" "$(printf 'x%.0s' {1..33})" $'a\nb'; do
+        add "$n"
+        refuses 64 product-name
+    done
+    add "$(printf 'x%.0s' {1..32})"
+    succeeds
+    fl --json product add p --chip stm32l477 --scheme sealed
+    refuses 64 unknown-chip "'stm32l477', did you mean 'stm32l476'?"
+    fl --json product add p --chip stm32l476 --scheme seald
+    refuses 64 unknown-scheme "did you mean 'sealed'?"
+    fl --json product add p --chip stm32l476 --scheme certificate
+    refuses 64 scheme-later "'certificate'"
+    for n in 3 -1 x 00 1x; do
+        add p "--lock=$n"
+        refuses 64 lock-level "'$n'"
+    done
+    for n in 65536 -1 x; do
+        add p "--model=$n"
+        refuses 64 bad-number "'$n'"
+    done
+    fl --json product add p --chip stm32l476
+    refuses 64 missing-option "--scheme SCHEME"
+    fl --json product add --chip stm32l476 --scheme sealed
+    refuses 64 missing-option "NAME"
+    fl --json product show nil
+    refuses 66 product-unknown "'nil'"
+}
+
+@test "without --lock: level 0 where nobody can be asked, and it says what that means" {
+    fl product add p --chip stm32l476 --scheme sealed </dev/null
+    succeeds
+    prints "RDP level 0"
+    tells "level 0: nothing is protected"
+    fl product add q --chip stm32l476 --scheme sealed --psk --lock 1 </dev/null
+    tells "OTP is not protected" "secret only at RDP level 2"
+}
+
+@test "without --lock on a terminal: it asks, and says what each level protects" {
+    script -qec "$BUILD/fuseline -C $T product add p --chip stm32l476 --scheme sealed" /dev/null <<<"1" >"$T/said"
+    grep -q "OTP is not protected" "$T/said"
+    fl --json product show p
+    prints '"lock":1'
+    script -qec "$BUILD/fuseline -C $T product add q --chip stm32l476 --scheme sealed" /dev/null <<<"7" >"$T/said" || [ $? = 64 ]
+    fl --json product show q
+    refuses 66 product-unknown
+}
+
+@test "help says what the levels protect and what they do not" {
+    fl product add --help
+    prints "OTP is not protected" "for ever" "Needs a slot with a console" "secret only at level 2"
+}
