@@ -3,8 +3,8 @@
 
 # ---- packages; name=VERSION where the code relies on one upstream version ----
 BUILD_PACKAGES := gcc libc6-dev git openocd=0.12. libunicorn-dev=2.0. libinih-dev libjansson-dev libelf-dev \
-                  libsqlite3-dev libp11-kit-dev libssl-dev softhsm2 gcc-arm-none-eabi libnewlib-arm-none-eabi
-CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace socat procps scdoc opensc libnss3 sqlite3
+                  libsqlite3-dev libp11-kit-dev libssl-dev softhsm2 gcc-arm-none-eabi libnewlib-arm-none-eabi dpkg-dev xz-utils socat
+CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace procps scdoc opensc libnss3 sqlite3
 
 # ---- how it is built ----
 prefix  := /usr/local
@@ -24,11 +24,12 @@ SRC     := $(wildcard $(ROOMS:=/*.c))
 LIB     := $(filter-out cli/main.c flash/vchip/main.c,$(SRC))
 TESTS   := $(patsubst %.c,%,$(shell find tests -name '*_test.c' | sort))
 ASAN_BATS := $(wildcard tests/cli/[bcgu]*.bats)
+ASAN_TESTS := $(filter-out tests/firmware-stub/%,$(TESTS)) # those run firmware: what counts there is not host code
 BATS    := $(shell find tests -name '*.bats' | sort)
 CHIPS   := stm32l476 stm32f407
 GEN     := $(patsubst %,build/gen/%.inc,$(wildcard flash/openocd/*.tcl db/schema/*.sql))
-upper    = $(subst stm32,STM32,$(subst l,L,$(subst f,F,$(1))))
-ELF     := $(foreach c,$(CHIPS),build/firmware/selftest-$(c).elf build/firmware/blink-$(c).elf)
+ELF     := $(foreach c,$(CHIPS),build/firmware/sealed-$(c).elf)
+TEST_ELF:= $(foreach n,sealed-fast selftest blink vectors,$(foreach c,$(CHIPS),build/firmware/$(n)-$(c).elf))
 
 all: build/fuseline build/vchip $(ELF)
 
@@ -78,20 +79,56 @@ build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c | 
 	@mkdir -p $(@D)
 	$(Q)clang $(filter-out -M%,$(CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(filter %.c,$^) -lcrypto
 
-# ---- firmware for the simulated boards: build/firmware/NAME-CHIP.elf ----
-ARMFLAGS := -std=gnu11 -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2 -g -ffreestanding -nostdlib \
-            -fno-tree-loop-distribute-patterns -Wall -Wextra -Wshadow -Werror
+# ---- firmware: build/firmware/NAME-CHIP.elf ----
+# sealed: the firmware stub of scheme 1; sealed-fast: the same with a message every 10 ms; selftest, blink, vectors: for the tests
+BEARSSL := hash/sha2small mac/hmac aead/ccm symcipher/aes_ct symcipher/aes_ct_enc symcipher/aes_ct_ctrcbc ec/ec_p256_m31 int/i31_add \
+           int/i31_sub int/i31_decmod int/i31_encode int/i31_montmul codec/ccopy codec/enc32be codec/dec32be codec/enc32le
+ARM     := arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -g -ffreestanding -nostdlib -fno-tree-loop-distribute-patterns \
+           -ffunction-sections -fdata-sections -Wl,--gc-sections
+STUB    := $(ARM) -std=c11 -Os $(filter-out -Wpedantic,$(WARN)) -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src
+STUB_SRC:= $(filter-out firmware-stub/stm32%,$(wildcard firmware-stub/*.c)) $(wildcard protocol/*.c)
+STUB_DEP:= $(STUB_SRC) $(wildcard firmware-stub/*.h protocol/*.h) build/bearssl/lib.a
+TEST_ARM:= $(ARM) -std=gnu11 -Wall -Wextra -Wshadow -Werror
+chip     = $(subst stm32,STM32,$(subst l,L,$(subst f,F,$(1))))
+
+build/bearssl/lib.a: firmware-stub/bearssl.sh | build/.packages
+	@firmware-stub/bearssl.sh build/bearssl
+	@mkdir -p build/bearssl/obj
+	$(Q)cd build/bearssl/obj && arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -Os -g -ffreestanding -fno-tree-loop-distribute-patterns \
+	    -ffunction-sections -fdata-sections -I../src/inc -I../src/src -c $(BEARSSL:%=../src/src/%.c)
+	@arm-none-eabi-ar rcs $@ build/bearssl/obj/*.o
+build/firmware/sealed-%.elf: firmware-stub/%.c firmware-stub/%.ld $(STUB_DEP)
+	@mkdir -p $(@D)
+	$(Q)$(STUB) -T firmware-stub/$*.ld -o $@ firmware-stub/$*.c $(STUB_SRC) build/bearssl/lib.a -lgcc
+build/firmware/sealed-fast-%.elf: firmware-stub/%.c firmware-stub/%.ld $(STUB_DEP)
+	@mkdir -p $(@D)
+	$(Q)$(STUB) -DFL_TELEMETRY_MS=10 -T firmware-stub/$*.ld -o $@ firmware-stub/$*.c $(STUB_SRC) build/bearssl/lib.a -lgcc
 build/firmware/selftest-%.elf: tests/firmware/selftest.c tests/firmware/startup.c tests/firmware/board.h tests/firmware/%.ld | build/.packages
 	@mkdir -p $(@D)
-	$(Q)arm-none-eabi-gcc $(ARMFLAGS) -D$(call upper,$*) -T tests/firmware/$*.ld -o $@ $(filter %.c,$^) -lgcc
+	$(Q)$(TEST_ARM) -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2 -D$(call chip,$*) -T tests/firmware/$*.ld -o $@ $(filter %.c,$^) -lgcc
 build/firmware/blink-%.elf: tests/firmware/blink.c tests/firmware/%.ld | build/.packages
 	@mkdir -p $(@D)
-	$(Q)arm-none-eabi-gcc $(ARMFLAGS) -Os -D$(call upper,$*) -T tests/firmware/$*.ld -o $@ $(filter %.c,$^)
+	$(Q)$(TEST_ARM) -mfloat-abi=hard -mfpu=fpv4-sp-d16 -Os -D$(call chip,$*) -T tests/firmware/$*.ld -o $@ $(filter %.c,$^)
+
+# the copied vectors, as one blob that host and chip walk through with the same code
+build/vectors/pack: build/tests/vectors/pack_main.o build/tests/vectors/pack.o build/lib.a
+	@mkdir -p $(@D)
+	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
+build/vectors/stm32l476: build/vectors/pack $(wildcard tests/vectors/*/*.json)
+	$(Q)$< $@ $(filter %.json,$^)
+build/vectors/stm32f407: build/vectors/pack $(wildcard tests/vectors/*/*.json) # same core, same code: without the minute of ECDH
+	$(Q)$< $@ $(filter-out %/ecdh_secp256r1_ecpoint_test.json,$(filter %.json,$^))
+build/firmware/vectors-%.elf: tests/firmware/vectors.c tests/firmware/startup.c tests/vectors/walk.c tests/firmware/%.ld \
+                              build/vectors/% $(STUB_DEP)
+	@mkdir -p $(@D)
+	$(Q)$(TEST_ARM) -Os -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src -D$(call chip,$*) '-DVECTORS_BLOB="build/vectors/$*"' -T tests/firmware/$*.ld \
+	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
+	    build/bearssl/lib.a -lgcc
 
 # ---- the jobs ----
-check: all build/asan/fuseline build/asan/vchip $(TESTS:%=build/%) $(TESTS:%=build/asan/%) \
+check: all $(TEST_ELF) build/asan/fuseline build/asan/vchip $(TESTS:%=build/%) $(ASAN_TESTS:%=build/asan/%) \
        $(SRC:%.c=build/clang/%.o) $(TESTS:%=build/clang/%.o) $(FUZZ)
-	@tests/run $(JOBS) $(TESTS:%=build/%) $(BATS:%=build@%) $(TESTS:%=build/asan/%) $(ASAN_BATS:%=build/asan@%)
+	@tests/run $(JOBS) $(TESTS:%=build/%) $(BATS:%=build@%) $(ASAN_TESTS:%=build/asan/%) $(ASAN_BATS:%=build/asan@%)
 
 fuzz: $(FUZZ) # SECONDS=N for each; finds are left in build/fuzz/
 	@cd build/fuzz && for f in $(notdir $(FUZZ)); do ./$$f -max_total_time=$(or $(SECONDS),20) -max_len=1200 -verbosity=0 || exit 1; done

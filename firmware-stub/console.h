@@ -1,0 +1,20 @@
+/* firmware-stub/console.h - records on USART2: 115200 8N1, COBS, 00 delimiter (docs/protocol.md, "Serial line").
+ * Sending waits for the line, receiving never does: bytes come by interrupt. */
+#ifndef FIRMWARE_STUB_CONSOLE_H
+#define FIRMWARE_STUB_CONSOLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CONSOLE_SEND_MAX = 128, CONSOLE_RECORD_MAX = 48 };
+
+void console_start(void);
+
+/* One record of at most CONSOLE_SEND_MAX bytes; a line that takes nothing loses it. */
+void console_send(const uint8_t *record, size_t len);
+
+/* The next record that came whole, at most CONSOLE_RECORD_MAX bytes; 0: none yet.  Longer ones, and what is not COBS, are
+ * skipped up to the next delimiter. */
+size_t console_receive(uint8_t record[CONSOLE_RECORD_MAX]);
+
+#endif

@@ -1,0 +1,194 @@
+/* The device of scheme 1: checks itself, proves itself once on request, and sends its telemetry.
+ * One proof per start.  After a proof through the mailbox it is silent until a reset: on the line nothing but the proof goes
+ * out. A device that failed sends nothing but its code, to the console, again and again, and to whoever asks. */
+#include <string.h>
+
+#include "firmware-stub/boot_number.h"
+#include "firmware-stub/chip.h"
+#include "firmware-stub/clock.h"
+#include "firmware-stub/console.h"
+#include "firmware-stub/crypto_bearssl.h"
+#include "firmware-stub/fault.h"
+#include "firmware-stub/identity.h"
+#include "firmware-stub/startup.h"
+#include "firmware-stub/telemetry.h"
+#include "protocol/bytes.h"
+#include "protocol/mailbox.h"
+
+enum { PROOF_MAX = 64, REPEAT_MS = 5000 };
+#define MODE_WORK UINT32_C(0x3CA5965A) /* not 1: a flipped bit must not make a failed device work */
+
+static struct firmware {
+    struct crypto crypto;
+    struct identity id;
+    struct telemetry telemetry;
+    uint32_t mode;         /* MODE_WORK; anything else: failed */
+    enum device_code code; /* why it failed */
+    char text[FAULT_TEXT_LEN];
+    uint32_t told_ms;
+    bool proved, quiet;
+} fw;
+
+volatile struct mailbox fl_mailbox __attribute__((section(".mailbox"), used));
+
+/* ---- failing ---- */
+
+static void tell(enum device_code code, const char *text)
+{
+    uint8_t record[2 + LOCAL_TEXT_MAX];
+    console_send(record, local_error((uint8_t)code, text, record, sizeof record));
+}
+
+static void fail(enum device_code code, const char *text)
+{
+    fw.mode = 0;
+    fw.code = code;
+    if (text != fw.text)
+        memcpy(fw.text, text, strlen(text) + 1); /* device_code_name: short */
+    fw.told_ms = clock_ms();
+    tell(code, fw.text);
+}
+
+/* ---- the proof ---- */
+
+static enum device_code prove(const uint8_t challenge[SEALED_CHALLENGE_LEN], uint8_t frame[PROOF_MAX], size_t *len)
+{
+    uint8_t digest[SHA256_LEN];
+    uint32_t boot = 0;
+    if (fw.mode != MODE_WORK)
+        return fw.code;
+    if (fw.proved)
+        return DEVICE_REQUEST;
+    fw.proved = true;
+    enum device_code code = boot_number_take(&boot);
+    if (code != DEVICE_OK)
+        return code;
+    if (!otp_image_digest(&fw.crypto, fw.id.image, digest))
+        return DEVICE_CRYPTO;
+    enum sealed_result r = sealed_make_proof(&fw.crypto, &fw.id.device, boot, challenge, digest, frame, PROOF_MAX, len);
+    return r == SEALED_OK ? DEVICE_OK : r == SEALED_RANDOM ? DEVICE_RANDOM : DEVICE_CRYPTO;
+}
+
+/* A request that failed has broken nothing; anything else has. */
+static void after(enum device_code code)
+{
+    if (code != DEVICE_OK && code != DEVICE_REQUEST && fw.mode == MODE_WORK)
+        fail(code, device_code_name((uint8_t)code));
+}
+
+/* ---- mailbox ---- */
+
+static void mailbox_answer(enum mailbox_state state, const uint8_t *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        fl_mailbox.data[i] = data[i];
+    fl_mailbox.len = len;
+    __asm__ volatile("dmb" ::: "memory");
+    fl_mailbox.state = state; /* last: the station reads the rest once it sees this */
+}
+
+static void mailbox_refuse(enum device_code code)
+{
+    const char *text = code == fw.code && fw.mode != MODE_WORK ? fw.text : device_code_name((uint8_t)code);
+    uint8_t answer[1 + LOCAL_TEXT_MAX];
+    size_t len = strlen(text);
+    if (len > LOCAL_TEXT_MAX)
+        len = LOCAL_TEXT_MAX;
+    answer[0] = (uint8_t)code;
+    memcpy(answer + 1, text, len);
+    mailbox_answer(MAILBOX_ERROR, answer, 1 + len);
+}
+
+static void mailbox_step(void)
+{
+    uint8_t challenge[SEALED_CHALLENGE_LEN], frame[PROOF_MAX];
+    size_t len = 0;
+    if (fl_mailbox.magic != MAILBOX_MAGIC || fl_mailbox.state != MAILBOX_REQUEST)
+        return;
+    fl_mailbox.state = MAILBOX_BUSY;
+    fw.quiet = true;
+    if (fl_mailbox.cmd != MAILBOX_PROOF || fl_mailbox.len != sizeof challenge) {
+        mailbox_refuse(fw.mode == MODE_WORK ? DEVICE_REQUEST : fw.code);
+        return;
+    }
+    for (size_t i = 0; i < sizeof challenge; i++)
+        challenge[i] = fl_mailbox.data[i];
+    enum device_code code = prove(challenge, frame, &len);
+    if (code == DEVICE_OK)
+        mailbox_answer(MAILBOX_ANSWER, frame, len);
+    else
+        mailbox_refuse(code);
+    after(code);
+}
+
+/* ---- console ---- */
+
+static void console_step(void)
+{
+    uint8_t record[CONSOLE_RECORD_MAX], frame[PROOF_MAX], out[1 + PROOF_MAX];
+    struct local in;
+    size_t n = console_receive(record), len = 0;
+    if (n == 0)
+        return;
+    enum device_code code = DEVICE_REQUEST;
+    if (local_parse(record, n, &in) && in.type == LOCAL_CHALLENGE)
+        code = prove(in.body, frame, &len);
+    if (code == DEVICE_OK)
+        console_send(out, local_proof(frame, len, out, sizeof out));
+    else
+        tell(code, code == fw.code && fw.mode != MODE_WORK ? fw.text : device_code_name((uint8_t)code));
+    after(code);
+}
+
+/* ---- */
+
+static void work_step(void)
+{
+    if (fw.quiet)
+        return;
+    enum device_code code = telemetry_step(&fw.telemetry, &fw.crypto, &fw.id, clock_ms());
+    if (code != DEVICE_OK)
+        fail(code, device_code_name((uint8_t)code));
+}
+
+static void failed_step(void)
+{
+    if (clock_ms() - fw.told_ms < REPEAT_MS)
+        return;
+    fw.told_ms = clock_ms();
+    tell(fw.code, fw.text);
+}
+
+static void check_self(void)
+{
+    enum device_code code = fault_last(fw.text);
+    if (code != DEVICE_OK) {
+        fail(code, fw.text);
+        return;
+    }
+    fw.crypto = crypto_bearssl(rng_read);
+    code = identity_load(&fw.crypto, &fw.id);
+    if (code == DEVICE_OK)
+        fw.mode = MODE_WORK;
+    else
+        fail(code, device_code_name((uint8_t)code));
+}
+
+int main(void)
+{
+    clock_start(chip_start());
+    console_start();
+    check_self();
+    if (fl_mailbox.magic == MAILBOX_MAGIC && fl_mailbox.state == MAILBOX_BUSY)
+        mailbox_refuse(fw.mode == MODE_WORK ? DEVICE_REQUEST : fw.code); /* a reset came in between */
+    for (;;) {
+        fault_check_stack();
+        mailbox_step();
+        console_step();
+        if (fw.mode == MODE_WORK)
+            work_step();
+        else
+            failed_step();
+        clock_sleep();
+    }
+}
