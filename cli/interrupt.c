@@ -29,7 +29,8 @@ void interrupt_init(void)
     for (size_t i = 0; i < sizeof stop / sizeof *stop; i++)
         if (sigaction(stop[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup stays nohup */
             sigaction(stop[i], &sa, NULL);                                    /* cannot fail for these signals */
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* a reader that is gone, or a file at its size limit: an error of writing, not a death */
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 bool interrupt_requested(void)

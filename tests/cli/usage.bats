@@ -182,6 +182,11 @@ teardown() {
     prints "'chip?'"
 }
 
+@test "a file at its size limit behind stdout: 74" {
+    run --separate-stderr bash -c "ulimit -f 0; $BUILD/fuseline chip list >$T/limited"
+    [ "$status" = 74 ]
+}
+
 @test "a full disk behind stdout: 74" {
     local c
     for c in "chip list" "chip list --json" "--help" "--version"; do
