@@ -83,6 +83,10 @@ proc fl_setup {cpu regs} {
     if {[using_jtag]} {
         jtag_ntrst_delay 0
     }
+    # Level 3 logs each command with its arguments, level 4 each word that passes: also those that are to be burned.
+    if {[regexp {[3-9]} [debug_level]]} {
+        debug_level 2
+    }
     $cpu configure -event reset-start {}
     $cpu configure -event reset-init {}
     set transport [transport select]

@@ -103,3 +103,15 @@ not_in_files() {
     no_residue_in "$T/output"
     not_in_ram
 }
+
+@test "an adapter file that has OpenOCD log all it can to a file: the data is not in it" {
+    board_start stm32l476 board
+    chip_facts stm32l476
+    slot bench
+    printf 'log_output %s\ndebug_level 4\n' "$T/log" >>"$T/bench.cfg"
+    run "$BUILD/fuseline" -C "$T" otp burn --slot bench --at 0 --file "$marker" --burn
+    [ "$status" = 0 ]
+    part_holds "$otp" "$marker"
+    grep -q -a '^Debug' "$T/log" # up to the moment when we begin
+    no_residue_in "$T/log"
+}
