@@ -49,7 +49,7 @@ static enum err_code from_fd(int fd, const char *name, struct input *in, struct 
         if (rc != ERR_OK)
             return rc;
         ssize_t got = room > 0 ? read(fd, in->bytes + in->len, room) : read(fd, &more, 1);
-        if (got < 0 && errno != EINTR)
+        if (got < 0 && errno != EINTR && errno != EAGAIN)
             return err_errno(e, &cli_fault[CLI_INPUT_READ], "read", "%s", name);
         if (got == 0)
             return in->len > 0 ? ERR_OK : bad_size(name, e);
@@ -62,7 +62,8 @@ static enum err_code from_fd(int fd, const char *name, struct input *in, struct 
 
 static enum err_code from_file(const char *path, struct input *in, struct err *e)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* Not blocking: a FIFO that nobody writes to would hold open, which no signal gets out of there. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)
         return err_errno(e, &cli_fault[CLI_INPUT_MISSING], "open", "%s", path);

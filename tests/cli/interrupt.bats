@@ -75,6 +75,30 @@ interrupted_in_burn() { # interrupted_in_burn SIGNAL
     burns_nothing
 }
 
+@test "SIGINT while waiting for somebody to write its input: 75" {
+    mkfifo "$T/in"
+    start_burn "$T/in"
+    sleep 0.5
+    kill -INT "$pid"
+    for i in {1..50}; do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -KILL "$pid" 2>/dev/null || true # if it does not listen
+    finish
+    refuses 75 interrupted "nothing was burned"
+}
+
+@test "a FIFO for its input: waited for, read to its end" {
+    mkfifo "$T/in"
+    start_burn "$T/in"
+    sleep 0.3
+    (head -c 100 "$T/record" && sleep 0.3 && tail -c +101 "$T/record") >"$T/in"
+    finish
+    succeeds
+    part_holds "$otp" "$T/record"
+}
+
 @test "SIGINT before the first cell: 75, nothing burned" {
     fake_openocd hang # a start that takes its whole time limit
     start_burn
