@@ -27,14 +27,37 @@ static const struct {
     [ERR_DAMAGED] = { 82, "the part is damaged: quarantine it" },
 };
 
+/* Length of the character at p: ASCII that prints, or UTF-8 from U+00A0 up; 0: neither.  The C1 controls below steer a
+ * terminal as escape sequences do. */
+static size_t printable(const unsigned char *p)
+{
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
+
+    if (n == 1)
+        return iscntrl(p[0]) ? 0 : 1;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xC0) != 0x80) /* also the end of a text that was cut */
+            return 0;
+    return p[0] == 0xC2 && p[1] < 0xA0 ? 0 : n;
+}
+
+static void clean(char *text)
+{
+    for (size_t n; *text != '\0'; text += n) {
+        n = printable((const unsigned char *)text);
+        if (n == 0) {
+            *text = '?';
+            n = 1;
+        }
+    }
+}
+
 static enum err_code __attribute__((format(printf, 6, 0)))
 err_fill(struct err *e, const struct fault *f, const char *op, const char *source, long native, const char *fmt, va_list ap)
 {
     *e = (struct err){ .code = f->code, .fault = f, .op = op, .source = source, .native = native };
     (void)vsnprintf(e->subject, sizeof e->subject, fmt, ap); /* cut, by contract */
-    for (char *p = e->subject; *p != '\0'; p++)
-        if (iscntrl((unsigned char)*p))
-            *p = '?';
+    clean(e->subject);
     return e->code;
 }
 

@@ -28,6 +28,12 @@ static void test_control_bytes_never_reach_the_screen(void **state)
     (void)state;
     err_set(&e, &fault, "probe", NULL, 0, "label '%s'", "a\033[2Jb\nc");
     assert_string_equal(e.subject, "label 'a?[2Jb?c'");
+    /* C1 controls, as one byte and in UTF-8; what is no UTF-8 at all; letters stay */
+    err_set(&e, &fault, "probe", NULL, 0, "%s",
+            "\x9b"
+            "2J \xc2\x9b"
+            "2J \xff\xc3 \xc3\xa4\xe2\x82\xac\xc3");
+    assert_string_equal(e.subject, "?2J ??2J ?? \xc3\xa4\xe2\x82\xac?");
 }
 
 static void test_a_long_subject_is_cut_and_terminated(void **state)
