@@ -223,8 +223,8 @@ int subprocess_stop(struct subprocess *p, unsigned grace_ms)
     if (p->pid == 0)
         return 0;
     close_fd(&p->in);
-    if (!ended_within(p, grace_ms))
-        kill(p->pid, SIGKILL);
+    (void)ended_within(p, grace_ms);
+    kill(-p->pid, SIGKILL); /* its whole group: what it has started may hold the programmer, too */
     while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
         ;
     close_fd(&p->out);

@@ -28,7 +28,8 @@ struct subprocess_spec {
 /* 0 once the program runs; else errno, that of execve included, and nothing is left behind. */
 int subprocess_start(struct subprocess *p, const struct subprocess_spec *spec) __attribute__((warn_unused_result));
 
-/* Close its stdin, which is the polite request; SIGKILL if it has not ended after grace_ms; reap it, close everything.
+/* Close its stdin, which is the polite request; when it has ended, or after grace_ms, SIGKILL to its whole process group;
+ * reap it, close everything.
  * Returns its wait status (see waitpid), 0 if it was not running. */
 int subprocess_stop(struct subprocess *p, unsigned grace_ms);
 

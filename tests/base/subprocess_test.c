@@ -199,6 +199,27 @@ static void test_it_does_not_outlive_us(void **state)
     close(pipefd[1]);
 }
 
+static void test_what_it_has_started_goes_with_it(void **state)
+{
+    static const char *const script[] = { "/bin/sleep 30; :",
+                                          "/bin/sleep 30 & exit 0" }; /* waiting for it; gone before it */
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const char *const argv[] = { "sh", "-c", script[i], NULL };
+        int held[2]; /* its other end is open as long as any of them lives */
+        assert_int_equal(pipe2(held, O_CLOEXEC), 0);
+        const struct subprocess_spec spec = { .path = "/bin/sh", .argv = argv, .keep = &held[1], .n_keep = 1 };
+        struct subprocess p;
+        assert_int_equal(subprocess_start(&p, &spec), 0);
+        close(held[1]);
+        (void)subprocess_stop(&p, 100);
+        struct pollfd f = { .fd = held[0], .events = POLLIN };
+        assert_int_equal(poll(&f, 1, 5000), 1);
+        close(held[0]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_it_has_its_own_process_group_and_no_core),
         cmocka_unit_test(test_a_closed_stdin_is_the_polite_request),
         cmocka_unit_test(test_the_deaf_one_is_killed_after_the_grace_time),
+        cmocka_unit_test(test_what_it_has_started_goes_with_it),
         cmocka_unit_test(test_a_talker_with_full_pipes_still_ends_politely),
         cmocka_unit_test(test_writing_to_a_dead_one_is_an_error_not_a_signal),
         cmocka_unit_test(test_it_does_not_outlive_us),
