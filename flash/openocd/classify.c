@@ -25,6 +25,7 @@ static const struct {
     { "unable to connect to the target", FLASH_NO_CHIP, false },                  /* stlink_usb.c */
     { "Error connecting DP: cannot read IDR", FLASH_NO_CHIP, true },              /* target/adi_v5_swd.c */
     { "Invalid ACK", FLASH_NO_CHIP, false },                                      /* target/adi_v5_jtag.c */
+    { "JTAG-DP STICKY ERROR", FLASH_NO_CHIP, false },                             /* target/adi_v5_jtag.c */
     { "DP initialisation failed", FLASH_NO_CHIP, true },                          /* target/arm_adi_v5.c */
 };
 

@@ -71,6 +71,20 @@ cut_at_first() {
     each_chip cut_at_first
 }
 
+cut_in_attach() { # at each stage of it
+    local k
+    for k in {800..1200..50}; do
+        ctl new
+        ctl cut clocks $k
+        burn
+        [ "$status" = 69 ] || [ "$status" = 74 ] || show
+    done
+}
+
+@test "power goes while OpenOCD attaches: not the configuration's fault" {
+    each_chip cut_in_attach
+}
+
 gone_before() {
     ctl gone after 3000
     burn
