@@ -57,6 +57,12 @@ enum err_code sql_open(struct sql **out, const char *path, bool write, bool crea
         sql_close(s);
         return rc;
     }
+    if (write &&
+        sqlite3_db_readonly(s->db, "main") == 1) { /* SQLite falls back to reading, and would say so at the first write */
+        rc = err_set(e, &db_fault[DB_READ_ONLY], "open", NULL, 0, "%s", path);
+        sql_close(s);
+        return rc;
+    }
     sqlite3_busy_timeout(s->db, 10000);
     /* PERSIST is the rollback journal, its file kept: the room that the next commit's journal needs is then there already.
      */

@@ -22,6 +22,7 @@ void Reset_Handler(void)
         *p = STACK_PAINT;
     for (uint32_t *to = data_start, *from = data_load; to < data_end;)
         *to++ = *from++;
+    /* cppcheck-suppress comparePointers ; both are the linker's, of one section */
     for (uint32_t *to = bss_start; to < bss_end;)
         *to++ = 0;
     (void)main();

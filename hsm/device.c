@@ -169,7 +169,7 @@ static enum err_code is_kek(const struct hsm_key *kek, enum hsm_key_kind kind, s
 
 enum err_code hsm_device_key_new(struct hsm *h, struct hsm_key *kek, uint8_t pkR[65], struct hsm_blob *blob, struct err *e)
 {
-    uint8_t pk[65];
+    uint8_t pk[65] = { 0 };
     struct hsm_blob b = { .len = 0 };
     struct new_key n = { .kek = kek, .pkR = pk, .blob = &b };
     enum err_code rc;
@@ -224,7 +224,7 @@ static enum err_code secret_new_step(struct hsm *h, void *io, struct err *e)
 
 static enum err_code give_secret(struct hsm *h, token_step *step, struct new_key *n, uint8_t secret[32], struct err *e)
 {
-    uint8_t s[32];
+    uint8_t s[32] = { 0 };
     enum err_code rc = is_kek(n->kek, HSM_KEK_SECRET, e);
 
     n->secret = s;

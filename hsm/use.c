@@ -13,7 +13,7 @@ struct job {
 
 static enum err_code run(token_step *step, struct job *j, uint8_t *out, struct err *e)
 {
-    uint8_t bytes[64];
+    uint8_t bytes[64] = { 0 };
     enum err_code rc;
 
     j->out = bytes;

@@ -53,6 +53,6 @@ const struct fault station_fault[STATION_FAULTS] = {
                               "see the device's code in the message; it is not locked and can be reworked" },
     [STATION_PROOF] = { "proof-refused", ERR_NO, "the device's proof does not open with its key: it is not locked",
                         "set the board aside for rework, and check firmware and server token" },
-    [STATION_INTERRUPTED] = { "interrupted", ERR_INCOMPLETE, "the work on a burned board could not be finished",
+    [STATION_INTERRUPTED] = { "unfinished", ERR_INCOMPLETE, "the work on a burned board could not be finished",
                               "mend what the message names, then repeat with the same board" },
 };
