@@ -134,10 +134,13 @@ fuzz: $(FUZZ) # SECONDS=N for each; finds are left in build/fuzz/
 	@cd build/fuzz && for f in $(notdir $(FUZZ)); do ./$$f -max_total_time=$(or $(SECONDS),20) -max_len=1200 -verbosity=0 || exit 1; done
 
 demo: all
-	@tests/e2e/demo.sh
+	@tests/e2e/demo.sh $(BOARDS)
 
-bench: all
-	@for chip in $(CHIPS); do tests/bench/otp_burn.sh $$chip; done
+BENCH   := build/tests/bench/keys build/tests/bench/frames
+$(BENCH): %: %.o build/tests/bench/raw.o build/lib.a
+	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
+bench: all $(BENCH) $(CHIPS:%=build/firmware/sealed-fast-%.elf) | build/.packages-check
+	@tests/bench/run build/bench.json $(CHIPS)
 
 install: all
 	install -D -m 755 build/fuseline $(DESTDIR)$(prefix)/bin/fuseline

@@ -8,13 +8,11 @@
 #include "cli/fault.h"
 #include "cli/firmware.h"
 #include "cli/interrupt.h"
+#include "cli/kek.h"
 #include "cli/token.h"
 #include "db/registry.h"
 #include "hsm/hsm.h"
 #include "protocol/scheme.h"
-
-enum { KEKS = 2 };
-static const struct hsm_key_name keks[KEKS] = { { HSM_KEK, "kek" }, { HSM_KEK_SECRET, "kek-secret" } };
 
 struct keys { /* check values of one role's KEKs */
     bool has;
@@ -52,22 +50,6 @@ static void check_registry(struct doctor *d)
 
 /* ---- tokens ---- */
 
-static enum err_code find_keks(struct hsm *h, struct keys *keys, struct err *e)
-{
-    enum err_code rc = ERR_OK;
-
-    for (int i = 0; i < KEKS && rc == ERR_OK; i++) {
-        struct hsm_key *key = NULL;
-
-        rc = hsm_key_find(h, keks[i].kind, keks[i].label, &key, e);
-        if (rc == ERR_OK)
-            rc = hsm_key_kcv(key, keys->kcv[i], e);
-        hsm_key_free(key);
-    }
-    keys->has = rc == ERR_OK;
-    return rc;
-}
-
 static void check_token(struct doctor *d, enum role role, struct keys *keys)
 {
     bool keks_here = role == ROLE_LINE || role == ROLE_SERVER;
@@ -84,7 +66,7 @@ static void check_token(struct doctor *d, enum role role, struct keys *keys)
     }
     enum err_code rc = token_open(d->app, role, false, &h, &e);
     if (rc == ERR_OK && keks_here)
-        rc = find_keks(h, keys, &e);
+        keys->has = (rc = keks_find(h, keys->kcv, &e)) == ERR_OK;
     if (rc == ERR_OK) {
         const char *ignored = hsm_not_enforced(h);
 
@@ -97,15 +79,12 @@ static void check_token(struct doctor *d, enum role role, struct keys *keys)
 }
 
 /* What the line wraps the server must unwrap. */
-static void compare_keks(struct doctor *d, const struct keys *line, const struct keys *server)
+static void compare_keks(struct doctor *d, struct keys *line, struct keys *server)
 {
     struct err e = { 0 };
     char detail[64];
-    enum err_code rc = ERR_OK;
+    enum err_code rc = keks_compare(line->kcv, server->kcv, &e);
 
-    for (int i = 0; i < KEKS && rc == ERR_OK; i++)
-        if (memcmp(line->kcv[i], server->kcv[i], sizeof line->kcv[i]) != 0)
-            rc = err_set(&e, &cli_fault[CLI_KEK_DIFFERS], "compare", NULL, 0, "key '%s'", keks[i].label);
     (void)snprintf(detail, sizeof detail, "kek %02x%02x%02x and kek-secret %02x%02x%02x, in line and server",
                    line->kcv[0][0], line->kcv[0][1], line->kcv[0][2], line->kcv[1][0], line->kcv[1][1], line->kcv[1][2]);
     doctor_tell(d, NULL, "keks", rc == ERR_OK ? CHECK_OK : CHECK_FAIL, detail, &e);

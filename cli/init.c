@@ -10,13 +10,11 @@
 
 #include "base/hex.h"
 #include "cli/fault.h"
+#include "cli/kek.h"
 #include "cli/prepare.h"
 #include "cli/token.h"
 #include "cli/ui/report.h"
 #include "db/registry.h"
-
-enum { KEKS = 2 };
-static const struct hsm_key_name keks[KEKS] = { { HSM_KEK, "kek" }, { HSM_KEK_SECRET, "kek-secret" } };
 
 struct init {
     struct app *app;

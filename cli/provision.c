@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "cli/fault.h"
 #include "cli/firmware.h"
+#include "cli/kek.h"
 #include "cli/prepare.h"
 #include "cli/slot.h"
 #include "cli/token.h"
@@ -38,6 +39,16 @@ static enum err_code open_firmware(struct job *j, struct err *e)
     return rc == ERR_OK ? fw_image_open(&j->firmware, path, desc, e) : rc;
 }
 
+static enum err_code same_keks(struct hsm *line, struct hsm *server, struct err *e)
+{
+    uint8_t ours[KEKS][3], theirs[KEKS][3];
+    enum err_code rc;
+
+    if ((rc = keks_find(line, ours, e)) != ERR_OK || (rc = keks_find(server, theirs, e)) != ERR_OK)
+        return rc;
+    return keks_compare(ours, theirs, e);
+}
+
 /* The server's side is opened before the burn as well: a proof that nobody can open would end with a burned board. */
 static enum err_code open_tokens(struct job *j, struct err *e)
 {
@@ -45,6 +56,8 @@ static enum err_code open_tokens(struct job *j, struct err *e)
 
     if (rc == ERR_OK)
         rc = token_open(j->app, ROLE_SERVER, false, &j->server, e);
+    if (rc == ERR_OK)
+        rc = same_keks(j->line, j->server, e);
     if (rc == ERR_OK)
         rc = verifier_open(&j->verifier, j->app->registry, j->server, &j->crypto, e);
     return rc;

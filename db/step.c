@@ -37,15 +37,28 @@ static enum err_code move(struct registry *r, const char *serial, enum device_st
     return rc;
 }
 
+/* In two transactions.  The first takes the pages; the second, which is the intent's own, changes them, and so makes the
+ * kept journal file longer than any later record will need it.  A cut in between leaves rows that the next intent takes
+ * over. */
 static enum err_code ballast_take(struct registry *r, const char *serial, struct err *e)
 {
     static const uint8_t filler[BALLAST_BYTES];
-    enum err_code rc = ERR_OK;
+    enum err_code rc = registry_begin(r, e);
 
+    if (rc != ERR_OK)
+        return rc;
     for (int i = 0; i < BALLAST_ROWS && rc == ERR_OK; i++)
-        rc = sql_run(r->sql, NULL, e, "INSERT INTO ballast (serial, n, filler) VALUES (?, ?, ?)", "tib", serial, (int64_t)i,
-                     filler, sizeof filler);
-    return rc;
+        rc = sql_run(r->sql, NULL, e, "INSERT OR REPLACE INTO ballast (serial, n, filler) VALUES (?, ?, ?)", "tib", serial,
+                     (int64_t)i, filler, sizeof filler);
+    return registry_end(r, rc, e);
+}
+
+static enum err_code ballast_press(struct registry *r, const char *serial, struct err *e)
+{
+    uint8_t other[BALLAST_BYTES];
+
+    memset(other, 0xFF, sizeof other);
+    return sql_run(r->sql, NULL, e, "UPDATE ballast SET filler = ? WHERE serial = ?", "bt", other, sizeof other, serial);
 }
 
 static enum err_code ballast_give(struct registry *r, const char *serial, bool all, struct err *e)
@@ -104,7 +117,7 @@ static enum err_code intent(struct registry *r, const char *serial, const uint8_
     if ((rc = move(r, serial, DEV_KEYED, DEV_BURNING, e)) != ERR_OK ||
         (rc = sql_run(r->sql, NULL, e, "UPDATE device SET image = ?, image_sha256 = ? WHERE serial = ?", "bbt", image,
                       (size_t)REG_IMAGE, sha256, (size_t)32, serial)) != ERR_OK ||
-        (rc = ballast_take(r, serial, e)) != ERR_OK)
+        (rc = ballast_press(r, serial, e)) != ERR_OK)
         return rc;
     return event_append(r, "device.burning", (const char *const[]){ "serial", serial, "image_sha256", digest, NULL }, e);
 }
@@ -113,10 +126,12 @@ enum err_code registry_intent(struct registry *r, uint64_t serial, const uint8_t
                               const uint8_t image_sha256[32], struct err *e)
 {
     char text[17];
-    enum err_code rc = registry_begin(r, e);
+    enum err_code rc;
 
     serial_text(serial, text);
-    return rc != ERR_OK ? rc : registry_end(r, intent(r, text, image, image_sha256, e), e);
+    if ((rc = ballast_take(r, text, e)) != ERR_OK || (rc = registry_begin(r, e)) != ERR_OK)
+        return rc;
+    return registry_end(r, intent(r, text, image, image_sha256, e), e);
 }
 
 static const char *step_event(enum device_state from, enum device_state to)

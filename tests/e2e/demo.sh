@@ -1,35 +1,93 @@
 #!/usr/bin/env bash
-# The demo: one simulated board of each chip, 176 bytes burned through real OpenOCD and read back.  Ends with a line of JSON.
+# tests/e2e/demo.sh [BOARDS] - the whole line on simulated boards, half of each chip: made from nothing, provisioned, started, and
+# their messages opened.  Runs the README's commands; of a board's control socket only `insert` and `power cycle`.
+# Ends with a line of JSON; exit 1 if any board is not DONE or any message does not open.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
-PATH=$PWD/build:$PATH
-dir=$(mktemp -d /tmp/fuseline-demo.XXXXXX)
-boards=()
-trap 'for pid in "${boards[@]}"; do kill "$pid"; done; rm -rf "$dir"' EXIT
+boards=${1:-${BOARDS:-4}} messages=2 hands=2 # hands: boards that are provisioned at a time
+case $boards in '' | *[!0-9]* | 0 | 00* | ????*) echo "demo.sh: BOARDS must be 1..999" >&2 && exit 64 ;; esac
 
-board() { # board NAME CHIP: a simulated board, and its slot in the configuration
-    vchip --chip "$2" --state "$dir/$1.board" --jtag "$dir/$1.jtag" --control "$dir/$1.control" --usart "$dir/$1.usart" >"$dir/$1.log" &
-    boards+=($!)
-    until grep -q ready "$dir/$1.log"; do sleep 0.01; done
-    printf 'adapter driver remote_bitbang\nremote_bitbang port 0\nremote_bitbang host %s\n' "$dir/$1.jtag" >"$dir/$1.cfg"
-    printf '[slot %s]\nchip = %s\nadapter = %s.cfg\n' "$1" "$2" "$1" >>"$dir/fuseline.conf"
+tree=$(cd "$(dirname "$0")/../.." && pwd)
+PATH=${BUILD:-$tree/build}:$PATH
+dir=$(mktemp -d /tmp/fuseline-demo.XXXXXX)
+line=$dir/line
+pids=()
+trap '((${#pids[@]} == 0)) || kill "${pids[@]}" 2>/dev/null || true; rm -rf "$dir"' EXIT
+cd "$dir"
+start=$EPOCHREALTIME
+
+title() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+say() { printf '\n\033[1m$ %s\033[0m\n' "$*" && "$@"; }
+hand() { # hand SLOT COMMAND...: what the operator's hand does to the board
+    local answer
+    answer=$(echo "${*:2}" | socat -t 5 - "UNIX-CONNECT:$line/$1.control")
+    [ "${answer%% *}" = ok ] || { echo "demo.sh: board $1: $2: $answer" >&2 && exit 1; }
 }
 
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; "$@"; }
+board() { # board SLOT CHIP: a simulated board, and its slot in the configuration
+    vchip --chip "$2" --state "$line/$1.board" --jtag "$line/$1.jtag" --control "$line/$1.control" --usart "$line/$1.usart" \
+        >"$line/$1.log" 2>&1 &
+    pids+=($!)
+    printf 'adapter driver remote_bitbang\nremote_bitbang port 0\nremote_bitbang host %s\n' "$line/$1.jtag" >"$line/$1.cfg"
+    printf '\n[slot %s]\nchip = %s\nadapter = %s.cfg\nconsole = %s.usart\n' "$1" "$2" "$1" "$1" >>"$line/fuseline.conf"
+    for _ in {1..500}; do
+        if grep -q ready "$line/$1.log"; then break; fi
+        sleep 0.01
+    done
+    hand "$1" insert
+}
 
-board A stm32l476
-board B stm32f407
-head -c 176 /dev/urandom >"$dir/image"
-start=$(date +%s%N)
-say fuseline -C "$dir" doctor
-for slot in A B; do
-    say fuseline -C "$dir" otp plan --slot $slot --at 0 --file "$dir/image"
-    say fuseline -C "$dir" otp burn --slot $slot --at 0 --file "$dir/image" --burn
-    fuseline -C "$dir" otp read --slot $slot --len 176 | sed 's/^[^:]*://' | tr -d ' 
-' |
-        cmp - <(od -An -v -tx1 "$dir/image" | tr -d ' 
-')
-    say fuseline -C "$dir" chip show --slot $slot
-    printf '\n\033[1;32m PASS \033[0m slot %s: 176 bytes burned, read back, and right\n' $slot
+each() { # each FUNCTION: for every slot, `hands` at a time; what one printed stays together; exit 1 if any failed
+    local slot running=() bad=0
+    for slot in "${slots[@]}" ""; do
+        if ((${#running[@]} == hands)) || [ -z "$slot" ]; then
+            for pid in "${running[@]}"; do
+                wait "${pid#*:}" || { bad=1 && echo "demo.sh: slot ${pid%:*} failed" >&2; }
+                cat "$dir/${pid%:*}.said"
+            done
+            running=()
+        fi
+        [ -n "$slot" ] || break
+        "$1" "$slot" >"$dir/$slot.said" 2>&1 &
+        running+=("$slot:$!")
+    done
+    return $bad
+}
+
+provision() { say fuseline -C line provision --product "${product[$1]}" --slot "$1" --burn; }
+listen() { say fuseline -C line open --console "line/$1.usart" --count $messages --seconds 20; }
+
+title "a line from nothing"
+say fuseline init line
+declare -A product
+slots=()
+for ((i = 1; i <= boards; i++)); do
+    slot=$(printf 's%02d' "$i")
+    slots+=("$slot")
+    if ((i % 2)); then board "$slot" stm32l476 && product[$slot]=meter-l4; else board "$slot" stm32f407 && product[$slot]=meter-f4; fi
 done
-printf '{"demo":"ok","boards":2,"seconds":%.1f}\n' "$((($(date +%s%N) - start) / 100000000))e-1"
+say fuseline -C line doctor
+say fuseline -C line product add meter-l4 --chip stm32l476 --scheme sealed --lock 1
+say fuseline -C line product add meter-f4 --chip stm32f407 --scheme sealed --psk --lock 2
+
+title "what would happen to the first board"
+say fuseline -C line provision --product meter-l4 --slot s01
+
+title "$boards boards, $hands at a time"
+each provision
+
+title "power, and what the devices send"
+for slot in "${slots[@]}"; do hand "$slot" power cycle; done
+each listen
+
+title "what is on record"
+say fuseline -C line device list
+say fuseline -C line audit list
+
+finished=$(fuseline -C line --json device list --state DONE | wc -l)
+opened=$(cat "$dir"/*.said | grep -c '^opened ' || true)
+senders=$(sed -n 's/^opened *\([0-9a-f]\{16\}\) .*/\1/p' "$dir"/*.said | sort -u | wc -l)
+seconds=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
+verdict=ok
+if ((finished != boards || senders != boards || opened < messages * boards)); then verdict=failed; fi
+printf '\n{"demo":"%s","boards":%d,"done":%d,"opened":%d,"seconds":%s}\n' $verdict "$boards" "$finished" "$opened" "$seconds"
+[ $verdict = ok ]
