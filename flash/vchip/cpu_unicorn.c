@@ -71,19 +71,54 @@ static bool stops_here(struct cpu *c, uint32_t addr, uint32_t size)
     return false;
 }
 
+static unsigned insn_bytes(uint16_t hw)
+{
+    return hw >= 0xe800 ? 4 : 2;
+}
+
+/* ITSTATE for the instruction at pc when the IT instruction at `it` was executed lately; 0: not in its block.
+ * ARMv7-M ARM A7.3.3. */
+static uint32_t itstate_from(struct cpu *c, uint32_t it, uint32_t pc)
+{
+    uint16_t hw;
+    uint32_t state;
+    if (!cpu_peek16(c, it, &hw) || (hw & 0xff00) != 0xbf00 || (hw & 0xf) == 0)
+        return 0;
+    state = hw & 0xff;
+    for (it += 2; (state & 0xf) != 0; it += insn_bytes(hw)) {
+        if (it == pc)
+            return state;
+        if (!cpu_peek16(c, it, &hw))
+            return 0;
+        state = (state & 7) == 0 ? 0 : (state & 0xe0) | ((state << 1) & 0x1f);
+    }
+    return 0;
+}
+
+/* Stopped inside an IT block, the engine has the rest of it done all the same, and does it again when it goes on: a key
+ * written twice locks a flash controller.  So a block is finished first: at most three instructions more. */
+static bool inside_it_block(struct cpu *c, uint32_t addr)
+{
+    for (unsigned i = 0; i < TRAIL; i++)
+        if (itstate_from(c, c->trail[i], addr) != 0)
+            return true;
+    return false;
+}
+
 /* The one hook for each instruction: without it the engine's PC is only right at the start of a block, and hooks that come
  * later do not reach code that has been translated. */
 static void on_instruction(uc_engine *uc, uint64_t addr, uint32_t size, void *user)
 {
     struct cpu *c = user;
     (void)uc;
-    if (c->left == 0) {
+    if (c->left == 0 && !inside_it_block(c, (uint32_t)addr)) {
         end_run(c, CPU_QUOTA);
         return;
     }
     if (c->closely && stops_here(c, (uint32_t)addr, size))
         return;
-    c->left--;
+    if (c->left > 0)
+        c->left--;
     c->executed++;
     c->last_pc = (uint32_t)addr;
     c->trail[c->trail_at++ % TRAIL] = (uint32_t)addr;
@@ -112,30 +147,6 @@ static void on_exception(uc_engine *uc, uint32_t number, void *user)
         end_run(user, CPU_UNDEFINED);
         break;
     }
-}
-
-static unsigned insn_bytes(uint16_t hw)
-{
-    return hw >= 0xe800 ? 4 : 2;
-}
-
-/* ITSTATE for the instruction at pc when the IT instruction at `it` was executed lately; 0: not in its block.
- * ARMv7-M ARM A7.3.3. */
-static uint32_t itstate_from(struct cpu *c, uint32_t it, uint32_t pc)
-{
-    uint16_t hw;
-    uint32_t state;
-    if (!cpu_peek16(c, it, &hw) || (hw & 0xff00) != 0xbf00 || (hw & 0xf) == 0)
-        return 0;
-    state = hw & 0xff;
-    for (it += 2; (state & 0xf) != 0; it += insn_bytes(hw)) {
-        if (it == pc)
-            return state;
-        if (!cpu_peek16(c, it, &hw))
-            return 0;
-        state = (state & 7) == 0 ? 0 : (state & 0xe0) | ((state << 1) & 0x1f);
-    }
-    return 0;
 }
 
 /* The engine forgets where in an IT block a data fault came: find the IT among the instructions before it. */

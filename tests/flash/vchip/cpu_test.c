@@ -275,6 +275,34 @@ static void test_device_accesses_reach_the_bus_and_a_store_is_done_once(void **s
     assert_reg(m, CPU_R0 + 2, 42);
 }
 
+static void test_stores_in_an_it_block_are_done_once_wherever_the_run_ends(void **state)
+{
+    struct cpu_machine *m = *state;
+    static const uint16_t code[] = {
+        0x2c00, /* cmp r4, #0 */
+        0xbf01, /* itttt eq */
+        0x6011, /* streq r1, [r2] */
+        0x6051, /* streq r1, [r2, #4] */
+        0x6091, /* streq r1, [r2, #8] */
+        0x60d1, /* streq r1, [r2, #12] */
+        0xe7fe, /* b . */
+    };
+    const uint32_t end = FLASH + 12;
+
+    LOAD(m, FLASH, code);
+    for (unsigned n = 1; n < 8; n++) {
+        m->n_guarded = 0;
+        cpu_set(m->cpu, CPU_PC, FLASH);
+        cpu_set(m->cpu, CPU_R0 + 4, 0);
+        cpu_set(m->cpu, CPU_R0 + 2, FLASH + 0x800);
+        for (int i = 0; i < 10 && cpu_get(m->cpu, CPU_PC) != end; i++)
+            assert_int_equal(cpu_run(m->cpu, n), CPU_QUOTA);
+        assert_int_equal(m->n_guarded, 4);
+        for (unsigned i = 0; i < 4; i++)
+            assert_int_equal(m->guarded[i].addr, FLASH + 0x800 + 4 * i);
+    }
+}
+
 static void test_breakpoints_stop_before_the_instruction(void **state)
 {
     struct cpu_machine *m = *state;
@@ -379,6 +407,7 @@ int main(void)
         T(test_a_data_fault_leaves_the_registers_as_before_the_instruction),
         T(test_unaligned_exclusive_load_stops),
         T(test_device_accesses_reach_the_bus_and_a_store_is_done_once),
+        T(test_stores_in_an_it_block_are_done_once_wherever_the_run_ends),
         T(test_breakpoints_stop_before_the_instruction),
         T(test_floating_point_stops_until_it_is_switched_on),
         T(test_watching_the_masks_stops_right_behind_the_change),
