@@ -9,6 +9,7 @@ CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev b
 # ---- how it is built ----
 prefix  := /usr/local
 JOBS    := 2
+MAKEFLAGS += -j$(JOBS)
 Q        = @echo "  $@";           # make Q= shows the commands
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wwrite-strings -Wstrict-prototypes \
            -Wmissing-prototypes -Wvla -Wformat=2 -Wimplicit-fallthrough -Wundef -Werror
