@@ -160,8 +160,9 @@ small_disk() { # small_disk COMMAND...: with a tmpfs of 1 MB at $T/small, which 
     [ "$(id -u)" = 0 ] || how=(-rm)
     mkdir -p "$T/small"
     # shellcheck disable=SC2016
-    unshare "${how[@]}" bash -c 'mount -t tmpfs -o size=1m small "$1/small" && cp "$1/registry.db" "$1/small/" && shift && "$@"' \
-        _ "$T" "$@" || { echo "no small disk, or: $*" && return 1; }
+    unshare "${how[@]}" true 2>/dev/null || how=(-m --propagation unchanged) # in a chroot, whose root is no mount point
+    unshare "${how[@]}" bash -c 'mount -t tmpfs -o size=1m small "$1/small" && cp "$1/registry.db" "$1/small/" && dir=$1 && shift &&
+        { "$@"; status=$?; umount "$dir/small"; exit $status; }' _ "$T" "$@" || { echo "no small disk, or: $*" && return 1; }
 }
 
 # Runs inside: provision with ever more room on the disk until it passes.  One line per try: KB free, verdict, code, exit, OTP pulses.
