@@ -1,10 +1,10 @@
 /* db/registry.h - the registry: products, devices and their state, wrapped keys, frames as received, and the event log.
  * Boundary: station, verifier and cli above; SQLite below (db/sql.h), PostgreSQL later: the SQL is portable, the schema has
- * twins. Each call is one committed transaction (rollback journal, synchronous=EXTRA: SQLite manual, PRAGMA synchronous):
- * when it returns ERR_OK the row and its event are on disk, and otherwise nothing happened.  Uniqueness rests on UNIQUE
- * constraints. Memory: strings and blobs are copied into the caller's structs.  Threads and forks: one struct registry per
- * process. Secrets: none.  Keys are stored wrapped; an image is stored with its secret slots blank. Times: UTC, RFC 3339,
- * from registry_clock. */
+ * twins. Each call, but inside a batch, is one committed transaction (rollback journal, synchronous=EXTRA: SQLite manual,
+ * PRAGMA synchronous): when it returns ERR_OK the row and its event are on disk, and otherwise nothing happened.  Uniqueness
+ * rests on UNIQUE constraints. Memory: strings and blobs are copied into the caller's structs.  Threads and forks: one
+ * struct registry per process. Secrets: none.  Keys are stored wrapped; an image is stored with its secret slots blank.
+ * Times: UTC, RFC 3339, from registry_clock. */
 #ifndef DB_REGISTRY_H
 #define DB_REGISTRY_H
 
@@ -123,8 +123,9 @@ enum err_code registry_next_serial(struct registry *r, const struct product *p, 
  * devices). */
 enum err_code registry_keyed(struct registry *r, uint64_t serial, const struct wrapped_key *key, size_t n, struct err *e);
 
-/* KEYED -> BURNING: the intent.  Also sets aside the disk space that the records up to DONE will need, so that a full disk
- * is noticed here (ERR_RETRY, nothing recorded) and not after the burn. */
+/* KEYED -> BURNING: the intent.  First, in a transaction of its own, the disk space is set aside that the records up to DONE
+ * will need, their journal's included, so that a full disk is noticed here (ERR_RETRY; the device is still KEYED) and not
+ * after the burn. A cut between the two leaves set-aside pages that the next intent of this device takes over. */
 enum err_code registry_intent(struct registry *r, uint64_t serial, const uint8_t image[REG_IMAGE],
                               const uint8_t image_sha256[32], struct err *e);
 
