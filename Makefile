@@ -24,7 +24,7 @@ ROOMS   := base protocol hsm db station verifier flash flash/chips flash/openocd
 SRC     := $(wildcard $(ROOMS:=/*.c))
 LIB     := $(filter-out cli/main.c flash/vchip/main.c,$(SRC))
 TESTS   := $(patsubst %.c,%,$(shell find tests -name '*_test.c' | sort))
-ASAN_BATS := $(wildcard tests/cli/[bcgu]*.bats)
+ASAN_BATS := $(wildcard tests/cli/[bcgu]*.bats) $(patsubst %,tests/cli/%.bats,device frame init open product token)
 # Not under sanitizers: what runs firmware for minutes, and what kills processes by the hundred; their code is run by others.
 ASAN_TESTS := $(filter-out tests/firmware-stub/% tests/hsm/crash_test tests/hsm/copy_test,$(TESTS))
 BATS    := $(shell find tests -name '*.bats' | sort)
@@ -144,11 +144,13 @@ $(BENCH): %: %.o build/tests/bench/raw.o build/lib.a
 bench: all $(BENCH) $(CHIPS:%=build/firmware/sealed-fast-%.elf) | build/.packages-check
 	@tests/bench/run build/bench.json $(CHIPS)
 
-install: all
+build/fuseline.1: docs/man/page build/fuseline docs/man/fuseline.1.scd # the page, and the codes as the program has them
+	$(Q)$^ >$@.scd && scdoc <$@.scd >$@
+
+install: all build/fuseline.1
 	install -D -m 755 build/fuseline $(DESTDIR)$(prefix)/bin/fuseline
 	install -D -m 755 build/vchip $(DESTDIR)$(prefix)/bin/vchip
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/fuseline/firmware $(ELF)
-	scdoc <docs/man/fuseline.1.scd >build/fuseline.1
 	install -D -m 644 build/fuseline.1 $(DESTDIR)$(prefix)/share/man/man1/fuseline.1
 
 clean:

@@ -8,23 +8,24 @@
 static const struct {
     int exit;
     const char *meaning;
+    enum board_fate fate;
 } codes[ERR_CODES] = {
-    [ERR_OK] = { 0, "done, or already exactly so" },
-    [ERR_NO] = { 1, "checked, and the answer is no" },
-    [ERR_USAGE] = { 64, "the command line is wrong" },
-    [ERR_INPUT] = { 65, "the input's content is wrong" },
-    [ERR_NOINPUT] = { 66, "the input is not there" },
-    [ERR_UNAVAILABLE] = { 69, "no token, programmer, chip or registry" },
-    [ERR_INTERNAL] = { 70, "a bug of ours: please report it" },
-    [ERR_CREATE] = { 73, "an output cannot be created" },
-    [ERR_IO] = { 74, "reading or writing failed" },
-    [ERR_RETRY] = { 75, "failed for now, nothing was burned: try again" },
-    [ERR_PROTOCOL] = { 76, "the programmer or the peer broke its protocol" },
-    [ERR_RIGHTS] = { 77, "PIN, permission or read protection" },
-    [ERR_CONFIG] = { 78, "the configuration is wrong" },
-    [ERR_CONFLICT] = { 80, "another chip or identity is there: nothing was written" },
-    [ERR_INCOMPLETE] = { 81, "interrupted after the first burn: repeat to complete" },
-    [ERR_DAMAGED] = { 82, "the part is damaged: quarantine it" },
+    [ERR_OK] = { 0, "done, or already exactly so", FATE_SHIP },
+    [ERR_NO] = { 1, "checked, and the answer is no", FATE_REWORK },
+    [ERR_USAGE] = { 64, "the command line is wrong", FATE_RETRY },
+    [ERR_INPUT] = { 65, "the input's content is wrong", FATE_RETRY },
+    [ERR_NOINPUT] = { 66, "the input is not there", FATE_RETRY },
+    [ERR_UNAVAILABLE] = { 69, "no token, programmer, chip or registry", FATE_RETRY },
+    [ERR_INTERNAL] = { 70, "a bug of ours: please report it", FATE_RETRY },
+    [ERR_CREATE] = { 73, "an output cannot be created", FATE_RETRY },
+    [ERR_IO] = { 74, "reading or writing failed", FATE_RETRY },
+    [ERR_RETRY] = { 75, "failed for now, nothing was burned: try again", FATE_RETRY },
+    [ERR_PROTOCOL] = { 76, "the programmer or the peer broke its protocol", FATE_RETRY },
+    [ERR_RIGHTS] = { 77, "PIN, permission or read protection", FATE_RETRY },
+    [ERR_CONFIG] = { 78, "the configuration is wrong", FATE_RETRY },
+    [ERR_CONFLICT] = { 80, "another chip or identity is there: nothing was written", FATE_SCRAP },
+    [ERR_INCOMPLETE] = { 81, "interrupted after the first burn: repeat to complete", FATE_RETRY },
+    [ERR_DAMAGED] = { 82, "the part is damaged: quarantine it", FATE_SCRAP },
 };
 
 /* Length of the character at p: ASCII that prints, or UTF-8 from U+00A0 up; 0: neither.  The C1 controls below steer a
@@ -91,6 +92,18 @@ int err_exit_status(enum err_code code)
 const char *err_code_meaning(enum err_code code)
 {
     return codes[code].meaning;
+}
+
+enum board_fate fault_fate(const struct fault *f)
+{
+    return f->fate != FATE_BY_CODE ? f->fate : codes[f->code].fate;
+}
+
+const char *board_fate_name(enum board_fate fate)
+{
+    static const char *const names[BOARD_FATES] = { "", "ship", "retry", "rework", "scrap" };
+
+    return names[fate];
 }
 
 static int badness(enum err_code code)

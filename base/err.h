@@ -25,13 +25,25 @@ enum err_code {
     ERR_CODES
 };
 
+/* What becomes of the board: the four bins at the operator's hand.  Only RETRY sends it back into the slot, so only a fault
+ * after which a repeat can do no harm may say so. */
+enum board_fate {
+    FATE_BY_CODE, /* in a fault's row: what its code says */
+    FATE_SHIP,    /* done: next board */
+    FATE_RETRY,   /* nothing speaks against this board: take the action, then the same board again */
+    FATE_REWORK,  /* to the repair bench; it may come back, with the same identity */
+    FATE_SCRAP,   /* never shipped, never in a slot again: set aside */
+    BOARD_FATES
+};
+
 /* One way to fail, known for ever by its name.  Each room lists its own (flash/fault.h); texts are lower case, no full stop.
  */
 struct fault {
     const char *name; /* stable, for machines: "wrong-idcode" */
     enum err_code code;
-    const char *cause;  /* what is wrong, in the user's words */
-    const char *action; /* the one next thing to do */
+    const char *cause;    /* what is wrong, in the user's words */
+    const char *action;   /* the one next thing to do */
+    enum board_fate fate; /* left out: that of its code */
 };
 
 struct err {
@@ -57,6 +69,12 @@ int err_exit_status(enum err_code code);
 
 /* A code's one-line meaning, as in `fuseline --help`; never NULL. */
 const char *err_code_meaning(enum err_code code);
+
+/* What becomes of a board that failed so; never FATE_BY_CODE. */
+enum board_fate fault_fate(const struct fault *f);
+
+/* "ship", "retry", "rework", "scrap": for screens and JSON, for ever. */
+const char *board_fate_name(enum board_fate fate);
 
 /* The worse of two codes, for a command that works on several boards:
  * DAMAGED, CONFLICT, INCOMPLETE before all others, OK last; else the first. */

@@ -57,7 +57,7 @@ static enum err_code run(struct app *app, struct err *e)
 }
 
 static const struct cmd_opt options[] = {
-    { "from", "N", OPT_FROM, 0, false, "the first event to list (default 0)" },
+    { "from", "N", OPT_FROM, 0, false, "the first event to list (default 0)", false },
     { 0 },
 };
 

@@ -43,7 +43,7 @@ static void show_otp(const struct otp_map *m)
     putchar('\n');
     for (uint32_t at = 0; at < m->desc->otp.size; at += OTP_ROW) {
         otp_map_row(m, at, row);
-        printf("  0x%03" PRIx32 "  %s%s\n", at, row, otp_map_locked(m, at) ? " L" : "");
+        printf("  0x%03" PRIx32 "  %s%s\n", at, row, otp_map_locked(m, at) ? " L" : otp_map_lock_torn(m, at) ? " !" : "");
     }
 }
 
@@ -66,27 +66,36 @@ static void show_text(const struct view *v)
     show_otp(&v->otp);
 }
 
-/* Rows as in the text map, "locked" by block; NULL: no memory, which json_pack passes on. */
+/* The numbers of the bits that are set; NULL: no memory. */
+static json_t *json_bits(uint32_t bits)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < 32 && list != NULL; i++)
+        if ((bits >> i & 1) != 0 && json_array_append_new(list, json_integer(i)) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    return list;
+}
+
+/* Rows as in the text map, locks by block; NULL: no memory, which json_pack passes on. */
 static json_t *json_otp(const struct otp_map *m)
 {
-    json_t *rows = json_array(), *locked = json_array();
+    json_t *rows = json_array();
     char row[OTP_ROW + 1];
 
     for (uint32_t at = 0; at < m->desc->otp.size; at += OTP_ROW) {
         otp_map_row(m, at, row);
-        if (json_array_append_new(rows, json_string(row)) != 0)
-            goto fail;
+        if (json_array_append_new(rows, json_string(row)) != 0) {
+            json_decref(rows);
+            return NULL;
+        }
     }
-    for (uint32_t block = 0; block < 32; block++)
-        if ((m->locked >> block & 1) != 0 && json_array_append_new(locked, json_integer(block)) != 0)
-            goto fail;
-    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:o, s:o}", "bytes", (int)m->desc->otp.size, "cell", (int)m->desc->otp.cell,
-                     "programmed", (int)m->n_programmed, "blank", (int)m->n_blank, "unreadable", (int)m->n_unreadable,
-                     "locked_blocks", locked, "map", rows);
-fail:
-    json_decref(rows);
-    json_decref(locked);
-    return NULL;
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "bytes", (int)m->desc->otp.size, "cell",
+                     (int)m->desc->otp.cell, "programmed", (int)m->n_programmed, "blank", (int)m->n_blank, "unreadable",
+                     (int)m->n_unreadable, "locked_blocks", json_bits(m->locked), "torn_locks", json_bits(m->lock_torn),
+                     "map", rows);
 }
 
 static json_t *json_firmware(const struct firmware *fw)
@@ -130,7 +139,7 @@ static enum err_code run(struct app *app, struct err *e)
 }
 
 static const struct cmd_opt options[] = {
-    { "slot", "NAME", OPT_SLOT, 0, true, "the slot, as in fuseline.conf" },
+    { "slot", "NAME", OPT_SLOT, 0, true, "the slot, as in fuseline.conf", false },
     { 0 },
 };
 
@@ -140,7 +149,7 @@ const struct cmd cmd_chip_show = {
     "--slot NAME",
     "show the chip in a slot: identity, protection, firmware, OTP",
     "Resets and halts the part; writes nothing.  The map has a character per OTP cell, 32 bytes a row:\n"
-    ". blank, # programmed, ! unreadable; L behind a locked block.\n"
+    ". blank, # programmed, ! unreadable; L behind a locked block, ! behind a torn lock byte.\n"
     "At RDP level 1 the identity is shown, the rest is protected, and the exit status is 0.\n",
     options,
     CMD_SLOT,

@@ -24,7 +24,7 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_DATA,
               OPT_FILE,
               OPT_BURN,
-              OPT_OPERAND, /* the command's one word that is no option */
+              OPT_OPERAND, /* the command's word that is no option; of many the first: app.operand has all */
               OPT_PRODUCT,
               OPT_CHIP,
               OPT_SCHEME,
@@ -39,6 +39,10 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_SECONDS,
               OPT_STATE,
               OPT_FROM,
+              OPT_KEYS,
+              OPT_ACCEPT,
+              OPT_ALL,
+              OPT_MAN,
               OPTS
 };
 
@@ -49,6 +53,7 @@ struct cmd_opt {
     char letter; /* short form, 0: none */
     bool required;
     const char *help;
+    bool many; /* of OPT_OPERAND: up to OPERANDS_MAX words */
 };
 
 enum {                 /* cmd.needs: done by main before run, undone after it */
@@ -58,12 +63,16 @@ enum {                 /* cmd.needs: done by main before run, undone after it */
        CMD_RECORDS = 8 /* app.registry is open for writing; implies CMD_CONFIG */
 };
 
+enum { OPERANDS_MAX = 32 };
+
 struct app { /* one invocation */
     const char *dir;
     bool json;
     const struct cmd *cmd; /* NULL until it was understood */
     const char *word;      /* the command's first word as typed, NULL: none */
     const char *opt[OPTS]; /* NULL: not given; "" for a flag that is */
+    const char *operand[OPERANDS_MAX];
+    size_t operands;
     struct config *config;
     const struct slot *slot;
     struct chip *chip; /* opened by slot_open, closed by main */

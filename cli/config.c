@@ -132,6 +132,16 @@ static enum err_code set_console(struct load *l, const struct ini_item *item, st
     return set_path(l, item, &last_slot(l)->console, e);
 }
 
+static enum err_code set_console_seconds(struct load *l, const struct ini_item *item, struct err *e)
+{
+    unsigned long seconds;
+
+    if (!number(item->value, 1, 600, &seconds))
+        return bad_value(item, "a number of seconds in 1..600", e);
+    last_slot(l)->console_seconds = (unsigned)seconds;
+    return ERR_OK;
+}
+
 static enum err_code set_registry(struct load *l, const struct ini_item *item, struct err *e)
 {
     return set_path(l, item, &l->c->registry, e);
@@ -200,6 +210,7 @@ static const struct key slot_keys[] = {
     { "chip", true, set_chip },
     { "adapter", true, set_adapter },
     { "console", false, set_console },
+    { "console-seconds", false, set_console_seconds },
 };
 
 static enum err_code begin_nameless(struct load *l, const char *name, const struct ini_item *item, struct err *e);

@@ -15,7 +15,8 @@
  *   [slot NAME]          one per fixture; letters, digits, - and _
  *   chip = NAME          of `fuseline chip list`
  *   adapter = FILE.cfg   OpenOCD's configuration of the programmer, relative to DIR
- *   console = PATH       optional: the board's serial console
+ *   console = PATH       optional: the board's serial console; the device is asked over it after the lock
+ *   console-seconds = N  1..600: how long its answer is waited for, the power cycle included; default 60
  * Memory: one heap object, config_free.  Threads: read-only once loaded. */
 #ifndef CLI_CONFIG_H
 #define CLI_CONFIG_H
@@ -40,6 +41,7 @@ struct slot {
     const struct chip_desc *chip;
     char *adapter, *console; /* paths, joined with DIR; console may be NULL */
     unsigned adapter_line;
+    unsigned console_seconds; /* 0: not given */
 };
 
 struct config {

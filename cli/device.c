@@ -190,12 +190,12 @@ static enum err_code run_show(struct app *app, struct err *e)
 }
 
 static const struct cmd_opt list_options[] = {
-    { "product", "NAME", OPT_PRODUCT, 0, false, "of this product only" },
-    { "state", "STATE", OPT_STATE, 0, false, "in this state only: DONE, QUARANTINED, .." },
+    { "product", "NAME", OPT_PRODUCT, 0, false, "of this product only", false },
+    { "state", "STATE", OPT_STATE, 0, false, "in this state only: DONE, QUARANTINED, ..", false },
     { 0 },
 };
 static const struct cmd_opt show_options[] = {
-    { "SERIAL", NULL, OPT_OPERAND, 0, true, "16 hexadecimal digits" },
+    { "SERIAL", NULL, OPT_OPERAND, 0, true, "16 hexadecimal digits", false },
     { 0 },
 };
 

@@ -144,7 +144,8 @@ const struct cmd cmd_doctor = {
     "doctor",
     "",
     "check configuration, OpenOCD, registry, tokens, firmware, and each slot with its board",
-    "One line per check: ok, FAIL with cause and hint, or none for a slot without a board, which is no failure.\n"
+    "One line per check: ok, FAIL with cause and hint, or none for a slot without a board or a token without a master or\n"
+    "log signer, which is no failure.\n"
     "In a folder without registry and tokens these are not looked for.\n"
     "Resets and halts the boards it finds; writes nothing.  The exit status is that of the worst check.\n",
     options,

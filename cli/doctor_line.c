@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "cli/config.h"
 #include "cli/doctor.h"
 #include "cli/fault.h"
@@ -11,12 +12,23 @@
 #include "cli/kek.h"
 #include "cli/token.h"
 #include "db/registry.h"
+#include "hsm/fault.h"
 #include "hsm/hsm.h"
 #include "protocol/scheme.h"
 
-struct keys { /* check values of one role's KEKs */
+struct seen { /* a key that no scheme of today needs: its absence is no failure */
+    enum err_code rc;
+    struct err e;
+    uint8_t kcv[3];
+};
+
+struct keys { /* of one role's token */
     bool has;
     uint8_t kcv[KEKS][3];
+    struct seen master;
+    bool open; /* the two below were looked for */
+    struct seen signer;
+    uint8_t pk[32];
 };
 
 /* ---- registry ---- */
@@ -50,6 +62,23 @@ static void check_registry(struct doctor *d)
 
 /* ---- tokens ---- */
 
+/* Is it what an `init` of an earlier version did not make? */
+static bool is_absent(const struct seen *s)
+{
+    return s->rc != ERR_OK && s->e.fault == &hsm_fault[HSM_KEY_MISSING];
+}
+
+static void look_for_keys(struct doctor *d, enum role role, struct hsm *h, struct keys *keys)
+{
+    struct master m = master_of(d->app->config->station);
+
+    if (role == ROLE_LINE || role == ROLE_SERVER)
+        keys->master.rc = master_find(h, &m, keys->master.kcv, &keys->master.e);
+    if (role == ROLE_LOG)
+        keys->signer.rc = signer_find(h, keys->signer.kcv, keys->pk, &keys->signer.e);
+    keys->open = true;
+}
+
 static void check_token(struct doctor *d, enum role role, struct keys *keys)
 {
     bool keks_here = role == ROLE_LINE || role == ROLE_SERVER;
@@ -74,6 +103,8 @@ static void check_token(struct doctor *d, enum role role, struct keys *keys)
                        keks_here ? ", KEKs are right" : "", ignored != NULL ? ", not enforced by the module: " : "",
                        ignored != NULL ? ignored : "");
     }
+    if (rc == ERR_OK)
+        look_for_keys(d, role, h, keys);
     hsm_close(h);
     doctor_tell(d, NULL, what, rc == ERR_OK ? CHECK_OK : CHECK_FAIL, detail, &e);
 }
@@ -88,6 +119,45 @@ static void compare_keks(struct doctor *d, struct keys *line, struct keys *serve
     (void)snprintf(detail, sizeof detail, "kek %02x%02x%02x and kek-secret %02x%02x%02x, in line and server",
                    line->kcv[0][0], line->kcv[0][1], line->kcv[0][2], line->kcv[1][0], line->kcv[1][1], line->kcv[1][2]);
     doctor_tell(d, NULL, "keks", rc == ERR_OK ? CHECK_OK : CHECK_FAIL, detail, &e);
+}
+
+static void tell_key(struct doctor *d, const char *what, struct seen *s, const char *detail)
+{
+    struct err *e = &s->e;
+
+    if (is_absent(s)) {
+        char subject[sizeof e->subject];
+
+        (void)snprintf(subject, sizeof subject, "%s", e->subject);
+        (void)err_set(e, e->fault, e->op, NULL, 0, "%s; `fuseline init` makes it", subject);
+    }
+    doctor_tell(d, NULL, what, s->rc == ERR_OK ? CHECK_OK : is_absent(s) ? CHECK_NONE : CHECK_FAIL, detail, e);
+}
+
+/* Absent in the line: there is none.  Absent in the server only: what the line derives nobody could read. */
+static void check_master(struct doctor *d, struct seen *line, const struct seen *server)
+{
+    struct master m = master_of(d->app->config->station);
+    struct seen s = *line;
+    char detail[96];
+
+    if (s.rc == ERR_OK && server->rc != ERR_OK) {
+        doctor_tell(d, NULL, "master", CHECK_FAIL, NULL, &server->e);
+        return;
+    }
+    if (s.rc == ERR_OK)
+        s.rc = master_compare(&m, line->kcv, server->kcv, &s.e);
+    (void)snprintf(detail, sizeof detail, "%s %02x%02x%02x, in line and server", m.label, s.kcv[0], s.kcv[1], s.kcv[2]);
+    tell_key(d, "master", &s, detail);
+}
+
+static void check_signer(struct doctor *d, struct keys *log)
+{
+    char detail[128], pk[65];
+
+    hex_encode(log->pk, sizeof log->pk, pk);
+    (void)snprintf(detail, sizeof detail, "%s, Ed25519 %s", log_signer.label, pk);
+    tell_key(d, "log signer", &log->signer, detail);
 }
 
 /* ---- firmware ---- */
@@ -139,14 +209,19 @@ static bool is_bench(const struct config *c)
 
 void doctor_line(struct doctor *d)
 {
-    struct keys keys[ROLES] = { { .has = false } };
+    struct keys keys[ROLES];
 
     if (is_bench(d->app->config))
         return;
+    memset(keys, 0, sizeof keys);
     check_registry(d);
     for (enum role r = 0; r < ROLES && !interrupt_requested(); r++)
         check_token(d, r, &keys[r]);
     if (keys[ROLE_LINE].has && keys[ROLE_SERVER].has)
         compare_keks(d, &keys[ROLE_LINE], &keys[ROLE_SERVER]);
+    if (keys[ROLE_LINE].open && keys[ROLE_SERVER].open)
+        check_master(d, &keys[ROLE_LINE].master, &keys[ROLE_SERVER].master);
+    if (keys[ROLE_LOG].open)
+        check_signer(d, &keys[ROLE_LOG]);
     check_firmwares(d);
 }

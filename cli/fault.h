@@ -63,12 +63,32 @@ enum cli_fault_id {
     CLI_INPUT_SHORT, /* an image cut short */
     CLI_SHOW_CHOICE, /* not exactly one of --file and --slot */
     CLI_OTP_TORN,
+    CLI_UNKNOWN_CODE,   /* of explain */
+    CLI_EXPLAIN_CHOICE, /* codes, --all and --man are given together, or none */
+    CLI_DIFFERS,        /* the registry, from itself */
+    CLI_REASON,         /* of --accept-registry */
+    CLI_NOTHING_ACCEPTED,
     CLI_FAULTS
 };
 
 extern const struct fault cli_fault[CLI_FAULTS];
 
+enum cli_good_id { /* what `provision` says when all went well */
+                   CLI_DONE,
+                   CLI_ALREADY_DONE,
+                   CLI_PLAN,
+                   CLI_GOODS
+};
+
+extern const struct fault cli_good[CLI_GOODS]; /* code ERR_OK */
+
 /* The i-th of all faults that the program can report, of every room; NULL behind the last. */
 const struct fault *fault_walk(size_t i);
+
+/* The i-th of all codes that the program answers with: the good ones, then every fault; NULL behind the last. */
+const struct fault *code_walk(size_t i);
+
+/* NULL: there is none of that name. */
+const struct fault *code_find(const char *name);
 
 #endif

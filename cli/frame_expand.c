@@ -86,7 +86,7 @@ static enum err_code run(struct app *app, struct err *e)
 }
 
 static const struct cmd_opt options[] = {
-    { "HEX", NULL, OPT_OPERAND, 0, false, "the frame; - or nothing: from standard input, one a line" },
+    { "HEX", NULL, OPT_OPERAND, 0, false, "the frame; - or nothing: from standard input, one a line", false },
     { 0 },
 };
 

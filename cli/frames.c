@@ -6,14 +6,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/console.h"
 #include "base/hex.h"
 #include "cli/fault.h"
 #include "cli/interrupt.h"
@@ -28,6 +24,7 @@ static void begin(struct frames *f, const char *name, int fd, enum frames_format
     f->fd = fd;
     f->format = format;
     f->console = f->first = f->over = false;
+    f->settle = NULL;
     f->end_ns = 0;
     f->at = f->len = f->record_len = 0;
 }
@@ -43,53 +40,14 @@ enum err_code frames_open_file(struct frames *f, const char *path, enum frames_f
     return ERR_OK;
 }
 
-static int open_socket(const char *path)
-{
-    struct sockaddr_un to = { .sun_family = AF_UNIX };
-    int fd;
-
-    if (strlen(path) >= sizeof to.sun_path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(to.sun_path, path, strlen(path));
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof to) != 0) {
-        int error = errno;
-
-        (void)close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
-}
-
-/* O_NOCTTY: the board's console must not become ours; O_NONBLOCK: a port without carrier must not hang open. */
-static int open_port(const char *path)
-{
-    struct termios t;
-    int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-
-    if (fd < 0 || tcgetattr(fd, &t) != 0) /* no terminal: read as it is */
-        return fd;
-    cfmakeraw(&t);
-    t.c_cflag |= CLOCAL | CREAD;
-    (void)cfsetspeed(&t, B115200);
-    (void)tcsetattr(fd, TCSANOW, &t); /* a port that can't do it shows in what it delivers */
-    return fd;
-}
-
 enum err_code frames_open_console(struct frames *f, const char *path, unsigned seconds, struct err *e)
 {
-    struct stat st;
-    int fd = stat(path, &st) == 0 && S_ISSOCK(st.st_mode) ? open_socket(path) : open_port(path);
+    int fd = console_open(path);
 
+    if (fd < 0 && errno == EBUSY)
+        return err_set(e, &cli_fault[CLI_CONSOLE_BUSY], "flock", NULL, 0, "%s", path);
     if (fd < 0)
         return err_errno(e, &cli_fault[CLI_CONSOLE], "open", "%s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { /* two listeners would take each other's bytes */
-        (void)close(fd);
-        return err_set(e, &cli_fault[CLI_CONSOLE_BUSY], "flock", NULL, 0, "%s", path);
-    }
     begin(f, path, fd, FRAMES_COBS);
     f->console = f->first = true;
     f->end_ns = seconds > 0 ? clock_mono_ns() + seconds * UINT64_C(1000000000) : 0;
@@ -117,6 +75,10 @@ static int wait_ms(const struct frames *f)
 /* Read what is there; *more false at the end. */
 static enum err_code fill(struct frames *f, bool *more, struct err *e)
 {
+    enum err_code rc = f->settle != NULL ? f->settle(f->settle_io, e) : ERR_OK;
+
+    if (rc != ERR_OK)
+        return rc;
     (void)fflush(stdout); /* whoever reads us gets each answer before we wait; main looks at ferror */
     for (*more = true; !interrupt_requested();) {
         struct pollfd p = { .fd = f->fd, .events = POLLIN };

@@ -19,8 +19,10 @@ struct frames {
     int fd;
     bool console, first; /* of a console: listening begins amid a frame */
     enum frames_format format;
-    uint64_t end_ns; /* of CLOCK_MONOTONIC; 0: none */
-    uint8_t in[4096];
+    uint64_t end_ns;                                  /* of CLOCK_MONOTONIC; 0: none */
+    enum err_code (*settle)(void *io, struct err *e); /* NULL, or called before each read, which may wait */
+    void *settle_io;
+    uint8_t in[32768];
     size_t at, len; /* in in[] */
     uint8_t record[FRAMES_RECORD_MAX + 1];
     size_t record_len;

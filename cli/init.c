@@ -1,4 +1,4 @@
-/* cli/init.c - a working line in one folder: configuration, registry, embedded tokens, KEKs.  Idempotent: what is there is
+/* cli/init.c - a working line in one folder: configuration, registry, embedded tokens, keys.  Idempotent: what is there is
  * kept; a cut anywhere leaves what the next run completes. */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,22 +9,23 @@
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "cli/ceremony.h"
 #include "cli/fault.h"
-#include "cli/kek.h"
 #include "cli/prepare.h"
 #include "cli/token.h"
 #include "cli/ui/report.h"
+#include "db/fault.h"
+#include "db/mark.h"
 #include "db/registry.h"
 
 struct init {
     struct app *app;
-    bool config_made, config_extended, registry_made, keys_made;
+    bool config_made, config_extended, registry_made;
     bool missing[ROLES];  /* no section yet: written by us */
     bool embedded[ROLES]; /* the token is ours to make */
     bool token_made[ROLES];
     char module[256];
-    uint8_t kcv[KEKS][3];
-    bool has_kcv;
+    struct ceremony keys;
 };
 
 static enum err_code make_dir(const char *dir, struct err *e)
@@ -146,7 +147,7 @@ static enum err_code write_config(const struct init *w, struct err *e)
     return rc;
 }
 
-/* ---- tokens and keys ---- */
+/* ---- tokens ---- */
 
 static enum err_code make_tokens(struct init *w, struct err *e)
 {
@@ -167,145 +168,87 @@ static enum err_code make_tokens(struct init *w, struct err *e)
     return rc;
 }
 
-static enum err_code make_keks(struct init *w, struct hsm *line, struct err *e)
-{
-    enum err_code rc = ERR_OK;
-
-    for (int i = 0; i < KEKS && rc == ERR_OK; i++) {
-        struct hsm_key *key = NULL;
-        bool made = false;
-
-        rc = hsm_key_ensure(line, keks[i].kind, keks[i].label, &key, &made, e);
-        if (rc == ERR_OK)
-            rc = hsm_key_kcv(key, w->kcv[i], e);
-        w->keys_made = w->keys_made || made;
-        hsm_key_free(key);
-    }
-    w->has_kcv = rc == ERR_OK;
-    return rc;
-}
-
-static enum err_code copy_keks(const struct init *w, struct hsm *line, struct hsm *server, struct err *e)
-{
-    static const struct hsm_pin_source by_uri = { .kind = HSM_PIN_URI, .fd = -1 };
-    char *uri = malloc(TOKEN_URI_MAX);
-    enum err_code rc;
-
-    if (uri == NULL)
-        return err_set(e, &cli_fault[CLI_NO_MEMORY], "malloc", NULL, 0, "%s", w->app->dir);
-    rc = hsm_softhsm_so_uri(w->app->dir, config_role_name(ROLE_LINE), uri, TOKEN_URI_MAX, e);
-    if (rc == ERR_OK)
-        rc = hsm_keys_copy(line, uri, &by_uri, server, keks, KEKS, e);
-    free(uri);
-    return rc;
-}
-
-static enum err_code make_keys(struct init *w, struct err *e)
-{
-    struct hsm *line = NULL, *server = NULL;
-    enum err_code rc;
-
-    if (!w->embedded[ROLE_LINE] || !w->embedded[ROLE_SERVER])
-        return ERR_OK;
-    rc = token_open(w->app, ROLE_LINE, false, &line, e);
-    if (rc == ERR_OK)
-        rc = token_open(w->app, ROLE_SERVER, false, &server, e);
-    if (rc == ERR_OK)
-        rc = make_keks(w, line, e);
-    if (rc == ERR_OK)
-        rc = copy_keks(w, line, server, e);
-    hsm_close(server);
-    hsm_close(line);
-    for (enum role r = ROLE_LINE; r <= ROLE_SERVER && rc == ERR_OK; r++)
-        rc = hsm_softhsm_keep(w->app->dir, config_role_name(r), e);
-    return rc;
-}
-
 /* ---- the registry ---- */
 
 static enum err_code make_registry(struct init *w, struct err *e)
 {
     struct app *app = w->app;
 
+    char mark[MARK_PATH_MAX];
+    enum err_code rc;
+
     w->registry_made = access(app->config->registry, F_OK) != 0;
-    return registry_open(&app->registry, app->config->registry, REGISTRY_CREATE, e);
-}
-
-struct search {
-    const char *text;
-    bool found;
-};
-
-static enum err_code look_for(void *io, const struct event_row *ev, struct err *e)
-{
-    struct search *s = io;
-
-    (void)e;
-    s->found = s->found || strstr(ev->canonical, s->text) != NULL;
-    return ERR_OK;
-}
-
-/* Once in the log, however often init was cut before it came to this. */
-static enum err_code log_keys(const struct init *w, struct err *e)
-{
-    struct search s = { .text = "\"event\":\"keys.made\"" };
-    char kcv[KEKS][7];
-    enum err_code rc = ERR_OK;
-
-    if (w->has_kcv)
-        rc = registry_events(w->app->registry, 0, look_for, &s, e);
-    if (!w->has_kcv || rc != ERR_OK)
-        return rc;
-    for (int i = 0; i < KEKS; i++)
-        hex_encode(w->kcv[i], sizeof w->kcv[i], kcv[i]);
-    if (s.found)
-        return ERR_OK;
-    return registry_event(w->app->registry, "keys.made",
-                          (const char *const[]){ keks[0].label, kcv[0], keks[1].label, kcv[1], NULL }, e);
+    registry_mark_path(app->config->registry, mark);
+    if (w->registry_made && access(mark, F_OK) == 0) /* it was lost: a new one would give out its serials again */
+        return err_set(e, &db_fault[DB_OLDER], "open", NULL, 0, "%s is gone, but not %s", app->config->registry, mark);
+    rc = registry_open(&app->registry, app->config->registry, REGISTRY_CREATE, e);
+    return rc == ERR_OK ? prepare_mark(app, NULL, NULL, e) : rc;
 }
 
 /* ---- the command ---- */
 
+static json_t *json_keys(const struct ceremony *c)
+{
+    json_t *keys = json_array();
+    char kcv[7], value[65];
+
+    for (int i = 0; i < CEREMONY_KEYS && keys != NULL; i++) {
+        const struct ceremony_key *k = &c->key[i];
+
+        hex_encode(k->kcv, sizeof k->kcv, kcv);
+        ceremony_value(c, i, value);
+        if (k->there &&
+            json_array_append_new(keys, json_pack("{s:s, s:s, s:b, s:s?}", "label", k->name.label, "kcv", kcv, "made",
+                                                  k->made, "public", i == CEREMONY_CHECKPOINT ? value : NULL)) != 0) {
+            json_decref(keys);
+            keys = NULL;
+        }
+    }
+    return keys;
+}
+
 static enum err_code show_json(const struct init *w, struct err *e)
 {
-    json_t *tokens = json_array(), *keys = json_array();
-    char kcv[7];
+    json_t *tokens = json_array(), *keys = json_keys(&w->keys);
 
     for (enum role r = 0; r < ROLES; r++)
         if (json_array_append_new(tokens, json_pack("{s:s, s:b, s:b}", "role", config_role_name(r), "embedded",
-                                                    w->embedded[r], "made", w->token_made[r])) != 0)
-            goto fail;
-    for (int i = 0; i < KEKS && w->has_kcv; i++) {
-        hex_encode(w->kcv[i], sizeof w->kcv[i], kcv);
-        if (json_array_append_new(keys, json_pack("{s:s, s:s}", "label", keks[i].label, "kcv", kcv)) != 0)
-            goto fail;
-    }
+                                                    w->embedded[r], "made", w->token_made[r])) != 0) {
+            json_decref(tokens);
+            json_decref(keys);
+            return report_object(NULL, e);
+        }
     return report_object(json_pack("{s:o, s:s, s:s, s:o, s:o}", "dir", report_string(w->app->dir), "config",
                                    w->config_made       ? "made"
                                    : w->config_extended ? "extended"
                                                         : "kept",
                                    "registry", w->registry_made ? "made" : "kept", "tokens", tokens, "keys", keys),
                          e);
-fail:
-    json_decref(tokens);
-    json_decref(keys);
-    return report_object(NULL, e);
+}
+
+static void show_keys(const struct ceremony *c)
+{
+    for (int i = 0; i < CEREMONY_KEYS; i++) {
+        const struct ceremony_key *k = &c->key[i];
+        char value[65];
+
+        ceremony_value(c, i, value);
+        if (k->there)
+            printf("%-9s key %s, %s %s, in %s\n", k->made ? "made" : "kept", k->name.label,
+                   i == CEREMONY_CHECKPOINT ? "Ed25519" : "check value", value, k->where);
+    }
 }
 
 static void show_text(const struct init *w)
 {
     const struct config *c = w->app->config;
-    char kcv[7];
 
     printf("%-9s %s\n", w->config_made ? "made" : w->config_extended ? "extended" : "kept", c->path);
     printf("%-9s %s\n", w->registry_made ? "made" : "kept", c->registry);
     for (enum role r = 0; r < ROLES; r++)
         printf("%-9s token of role %s%s\n", w->token_made[r] ? "made" : "kept", config_role_name(r),
                w->embedded[r] ? "" : ", not the embedded one: its keys are left to a ceremony");
-    for (int i = 0; i < KEKS && w->has_kcv; i++) {
-        hex_encode(w->kcv[i], sizeof w->kcv[i], kcv);
-        printf("%-9s key %s, check value %s, in line and server\n", w->keys_made ? "made" : "kept", keks[i].label, kcv);
-    }
+    show_keys(&w->keys);
     (void)fflush(stdout); /* what there is first; main looks at ferror */
     if (c->n_slots == 0)
         fprintf(stderr, "fuseline: next: add a [slot NAME] section to %s, then `fuseline -C %s doctor`\n", c->path, c->dir);
@@ -321,7 +264,8 @@ static enum err_code run(struct app *app, struct err *e)
     app->dir = app->opt[OPT_OPERAND];
     if ((rc = make_dir(app->dir, e)) != ERR_OK || (rc = look(&w, e)) != ERR_OK || (rc = make_tokens(&w, e)) != ERR_OK ||
         (rc = write_config(&w, e)) != ERR_OK || (rc = prepare(app, CMD_CONFIG, e)) != ERR_OK ||
-        (rc = make_registry(&w, e)) != ERR_OK || (rc = make_keys(&w, e)) != ERR_OK || (rc = log_keys(&w, e)) != ERR_OK)
+        (rc = make_registry(&w, e)) != ERR_OK || (rc = ceremony_run(&w.keys, app, w.embedded, e)) != ERR_OK ||
+        (rc = ceremony_log(&w.keys, app, e)) != ERR_OK)
         return rc;
     if (app->json)
         return show_json(&w, e);
@@ -330,7 +274,7 @@ static enum err_code run(struct app *app, struct err *e)
 }
 
 static const struct cmd_opt options[] = {
-    { "DIR", NULL, OPT_OPERAND, 0, true, "the folder, made if it is not there" },
+    { "DIR", NULL, OPT_OPERAND, 0, true, "the folder, made if it is not there", false },
     { 0 },
 };
 
@@ -341,7 +285,8 @@ const struct cmd cmd_init = {
     "make a folder that can provision: configuration, registry, tokens, keys",
     "Makes what is missing and keeps what is there, so it can be repeated: fuseline.conf, registry.db, and an embedded\n"
     "SoftHSM2 token for each role that has no section [hsm ROLE] yet.  PINs are drawn at random into DIR/pins, mode 0400.\n"
-    "The keys `kek` and `kek-secret` are made in the line token and copied to the server token.  Asks nothing.\n"
+    "The keys `kek`, `kek-secret` and `master/ID` (the station's id) are made in the line token and copied to the server\n"
+    "token; `checkpoint`, the log's Ed25519 signer, in the log token.  The vault token stays empty.  Asks nothing.\n"
     "A role that has another token is left alone.\n",
     options,
     0,

@@ -66,11 +66,11 @@ static enum err_code guard_otp_read(struct chip *c, uint32_t first, uint32_t n, 
     return rc != ERR_OK ? rc : chip_otp_read(guard(c)->inner, first, n, bytes, state, e);
 }
 
-static enum err_code guard_otp_locks(struct chip *c, uint32_t *locked, struct err *e)
+static enum err_code guard_otp_locks(struct chip *c, uint32_t *locked, uint32_t *torn, struct err *e)
 {
     enum err_code rc = go_on(c, "otp locks", e);
 
-    return rc != ERR_OK ? rc : chip_otp_locks(guard(c)->inner, locked, e);
+    return rc != ERR_OK ? rc : chip_otp_lock_bytes(guard(c)->inner, locked, torn, e);
 }
 
 static enum err_code guard_otp_program(struct chip *c, uint32_t cell, const uint8_t *bytes, struct err *e)
@@ -140,6 +140,11 @@ static enum err_code guard_rdp_set(struct chip *c, unsigned level, struct err *e
     return rc;
 }
 
+static void guard_release(struct chip *c)
+{
+    chip_release(guard(c)->inner);
+}
+
 static void guard_close(struct chip *c)
 {
     chip_close(guard(c)->inner);
@@ -159,6 +164,7 @@ static const struct chip_ops guard_ops = {
     .run = guard_run,
     .rdp_set = guard_rdp_set,
     .close = guard_close,
+    .release = guard_release,
 };
 
 enum err_code interrupt_guard(struct chip **out, struct chip *inner, struct err *e)

@@ -68,6 +68,8 @@ static void complain(const struct app *app, const struct err *e)
     struct err e_out;
 
     report_text(stderr, e);
+    if (app->slot != NULL && (app->cmd->needs & CMD_SLOT) != 0) /* `provision` has told it above */
+        fprintf(stderr, "board: %s, see `fuseline explain %s`\n", board_fate_name(fault_fate(e->fault)), e->fault->name);
     if (e->code == ERR_USAGE)
         help_synopsis(stderr, app->cmd, app->word);
     if (app->json && report_object(json_pack("{s:o}", "error", report_json(e)), &e_out) != ERR_OK)
@@ -79,9 +81,9 @@ int main(int argc, char *argv[])
     struct app app = { 0 };
     struct err e = { 0 }, e_out;
 
+    interrupt_init(); /* first: a signal from now on is answered, not died of */
     fill_standard_files();
     harden();
-    interrupt_init();
 
     enum err_code rc = answer(&app, argc, argv, &e);
     if (rc != ERR_OK && e.fault != NULL)

@@ -1,7 +1,9 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hex.h"
 #include "cli/fault.h"
 #include "cli/frames.h"
@@ -12,6 +14,16 @@
 #include "protocol/local.h"
 #include "verifier/verifier.h"
 
+/* Answers that wait for the commit of their transaction: as many as one read brought, at most so many, or for so long. */
+enum { HELD_MAX = 256, HELD_MS = 50 };
+
+struct held {
+    bool batch; /* a transaction is open */
+    uint64_t since_ns;
+    size_t n;
+    struct opened_frame answer[HELD_MAX];
+};
+
 struct work {
     struct app *app;
     struct frames in;
@@ -19,6 +31,7 @@ struct work {
     struct crypto crypto;
     struct hsm *server;
     struct verifier *verifier;
+    struct held *held;
     unsigned long limit; /* frames; 0: all */
     unsigned long n[3];  /* by enum frame_status */
 };
@@ -135,18 +148,49 @@ static void show_text(const struct opened_frame *o)
                o->received, data);
 }
 
+static enum err_code show(struct work *w, const struct opened_frame *o, struct err *e)
+{
+    w->n[o->status]++;
+    if (w->app->json)
+        return show_json(o, e);
+    show_text(o);
+    return ferror(stdout) ? report_flush(e) : ERR_OK;
+}
+
+/* Commit, and only then show. */
+static enum err_code settle(void *io, struct err *e)
+{
+    struct work *w = io;
+    struct held *h = w->held;
+    size_t n = h->n;
+    enum err_code rc = h->batch ? registry_batch_commit(w->app->registry, e) : ERR_OK;
+
+    h->batch = false;
+    h->n = 0;
+    for (size_t i = 0; i < n && rc == ERR_OK; i++)
+        rc = show(w, &h->answer[i], e);
+    return rc;
+}
+
 static enum err_code open_one(struct work *w, const struct raw_frame *raw, struct err *e)
 {
-    struct opened_frame o = { .status = FRAME_REFUSED, .reason = raw->bad, .scheme = "" };
-    enum err_code rc = raw->bad != NULL ? ERR_OK : verifier_frame(w->verifier, raw->bytes, raw->len, &o, e);
+    struct held *h = w->held;
+    struct opened_frame *o = &h->answer[h->n];
+    enum err_code rc = ERR_OK;
 
-    if (rc != ERR_OK)
+    *o = (struct opened_frame){ .status = FRAME_REFUSED, .reason = raw->bad, .scheme = "" };
+    if (raw->bad == NULL && !h->batch) {
+        if ((rc = registry_batch_begin(w->app->registry, e)) != ERR_OK)
+            return rc;
+        h->batch = true;
+        h->since_ns = clock_mono_ns();
+    }
+    if (raw->bad == NULL && (rc = verifier_frame(w->verifier, raw->bytes, raw->len, o, e)) != ERR_OK)
         return rc;
-    w->n[o.status]++;
-    if (w->app->json)
-        return show_json(&o, e);
-    show_text(&o);
-    return ferror(stdout) ? report_flush(e) : ERR_OK;
+    h->n++;
+    if (h->n == HELD_MAX || (h->batch && clock_mono_ns() - h->since_ns > HELD_MS * UINT64_C(1000000)))
+        return settle(w, e);
+    return ERR_OK;
 }
 
 /* ---- all of them ---- */
@@ -157,7 +201,10 @@ static enum err_code open_each(struct work *w, struct err *e)
     struct raw_frame raw;
     bool more = true;
     enum err_code rc = ERR_OK;
+    struct err second; /* the first failure is the one to tell */
 
+    w->in.settle = settle;
+    w->in.settle_io = w;
     while (rc == ERR_OK && (w->limit == 0 || done < w->limit) && (rc = frames_next(&w->in, &raw, &more, e)) == ERR_OK &&
            more) {
         if (raw.binary && raw.bad == NULL && local_is(raw.bytes, raw.len)) {
@@ -167,7 +214,8 @@ static enum err_code open_each(struct work *w, struct err *e)
         done++;
         rc = open_one(w, &raw, e);
     }
-    return rc;
+    enum err_code settled = settle(w, rc == ERR_OK ? e : &second);
+    return rc == ERR_OK ? settled : rc;
 }
 
 static enum err_code run(struct app *app, struct err *e)
@@ -175,11 +223,14 @@ static enum err_code run(struct app *app, struct err *e)
     struct work w = { .app = app, .in = { .fd = -1 } };
     enum err_code rc = open_source(&w, e);
 
+    if (rc == ERR_OK && (w.held = calloc(1, sizeof *w.held)) == NULL)
+        rc = err_errno(e, &cli_fault[CLI_NO_MEMORY], "calloc", "%d answers", HELD_MAX);
     if (rc == ERR_OK)
         rc = open_verifier(&w, e);
     if (rc == ERR_OK)
         rc = open_each(&w, e);
     close_all(&w);
+    free(w.held);
     (void)fflush(stdout); /* answers first, then their sum; main looks at ferror */
     if (w.n[FRAME_OPENED] + w.n[FRAME_IS_DUPLICATE] + w.n[FRAME_REFUSED] > 0 || rc == ERR_OK)
         fprintf(stderr, "fuseline: %lu opened, %lu duplicate, %lu refused\n", w.n[FRAME_OPENED], w.n[FRAME_IS_DUPLICATE],
@@ -191,11 +242,11 @@ static enum err_code run(struct app *app, struct err *e)
 }
 
 static const struct cmd_opt options[] = {
-    { "FILE", NULL, OPT_OPERAND, 0, false, "where the frames are; - or nothing: standard input" },
-    { "console", "PATH", OPT_CONSOLE, 0, false, "listen on a serial port, pseudo-terminal or socket instead" },
-    { "format", "FORMAT", OPT_FORMAT, 0, false, "hex, one a line, or cobs, binary (default: by what comes)" },
-    { "count", "N", OPT_COUNT, 0, false, "end after N frames" },
-    { "seconds", "S", OPT_SECONDS, 0, false, "with --console: end after S seconds" },
+    { "FILE", NULL, OPT_OPERAND, 0, false, "where the frames are; - or nothing: standard input", false },
+    { "console", "PATH", OPT_CONSOLE, 0, false, "listen on a serial port, pseudo-terminal or socket instead", false },
+    { "format", "FORMAT", OPT_FORMAT, 0, false, "hex, one a line, or cobs, binary (default: by what comes)", false },
+    { "count", "N", OPT_COUNT, 0, false, "end after N frames", false },
+    { "seconds", "S", OPT_SECONDS, 0, false, "with --console: end after S seconds", false },
     PIN_SOURCE_OPT("server"),
     { 0 },
 };

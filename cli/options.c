@@ -20,7 +20,7 @@ struct parser { /* one table of options in getopt's form */
 };
 
 static const struct cmd_opt before_opts[] = {
-    { "version", NULL, OPT_VERSION, 0, false, "print the version, and exit" },
+    { "version", NULL, OPT_VERSION, 0, false, "print the version, and exit", false },
     { 0 },
 };
 
@@ -148,21 +148,23 @@ static enum err_code check_required(const struct app *app, struct err *e)
     return ERR_OK;
 }
 
-/* The command's options, and its one operand if it takes one, which may stand before, between or behind them. */
+/* The command's options, and its operands if it takes any, which may stand before, between or behind them. */
 static enum err_code parse_words(struct app *app, struct parser *p, int argc, char *argv[], struct err *e)
 {
-    bool takes = false;
+    size_t takes = 0;
     int next;
     enum err_code rc = parse(app, p, argc, argv, &next, e);
 
     for (const struct cmd_opt *o = app->cmd->opts; o->name != NULL; o++)
-        takes = takes || o->id == OPT_OPERAND;
+        if (o->id == OPT_OPERAND)
+            takes = o->many ? OPERANDS_MAX : 1;
     while (rc == ERR_OK && next < argc) {
-        if (!takes || app->opt[OPT_OPERAND] != NULL)
+        if (app->operands == takes)
             return misuse(e, CLI_OPERAND, argv[next], NULL, "");
         if (argv[next][0] == '\0')
             return misuse(e, CLI_OPTION_VALUE, argv[next], NULL, "");
-        app->opt[OPT_OPERAND] = argv[next];
+        app->operand[app->operands++] = argv[next];
+        app->opt[OPT_OPERAND] = app->operand[0];
         if (next > 1 && strcmp(argv[next - 1], "--") == 0 && next + 1 < argc) /* no options behind it */
             return misuse(e, CLI_OPERAND, argv[next + 1], NULL, "");
         argc -= next; /* the operand takes argv[0]'s place */

@@ -185,18 +185,18 @@ static enum err_code run(struct app *app, struct err *e)
     return rc;
 }
 
-#define TARGET_OPTS                                                                                                 \
-    { "slot", "NAME", OPT_SLOT, 0, true, "the slot, as in fuseline.conf" },                                         \
-        { "at", "OFFSET", OPT_AT, 0, true, "first byte, in the OTP area" },                                         \
-        { "data", "HEX", OPT_DATA, 0, false, "the bytes; for public bytes on a bench only: others see arguments" }, \
-    {                                                                                                               \
-        "file", "FILE", OPT_FILE, 0, false, "a file with the raw bytes; - is standard input"                        \
+#define TARGET_OPTS                                                                                                        \
+    { "slot", "NAME", OPT_SLOT, 0, true, "the slot, as in fuseline.conf", false },                                         \
+        { "at", "OFFSET", OPT_AT, 0, true, "first byte, in the OTP area", false },                                         \
+        { "data", "HEX", OPT_DATA, 0, false, "the bytes; for public bytes on a bench only: others see arguments", false }, \
+    {                                                                                                                      \
+        "file", "FILE", OPT_FILE, 0, false, "a file with the raw bytes; - is standard input", false                        \
     }
 
 static const struct cmd_opt plan_options[] = { TARGET_OPTS, { 0 } };
 static const struct cmd_opt burn_options[] = {
     TARGET_OPTS,
-    { "burn", NULL, OPT_BURN, 0, false, "really program; without it the plan is printed and nothing is touched" },
+    { "burn", NULL, OPT_BURN, 0, false, "really program; without it the plan is printed and nothing is touched", false },
     { 0 },
 };
 

@@ -21,7 +21,7 @@ enum err_code otp_map_read(struct chip *c, struct otp_map *m, struct err *e)
     *m = (struct otp_map){ .desc = c->desc };
     enum err_code rc = chip_otp_read(c, 0, c->desc->otp.size / c->desc->otp.cell, m->bytes, m->state, e);
     if (rc == ERR_OK)
-        rc = chip_otp_locks(c, &m->locked, e);
+        rc = chip_otp_lock_bytes(c, &m->locked, &m->lock_torn, e);
     if (rc == ERR_OK)
         count(m);
     return rc;
@@ -38,6 +38,11 @@ bool otp_map_blank(const struct otp_map *m, uint32_t cell)
 bool otp_map_locked(const struct otp_map *m, uint32_t offset)
 {
     return m->desc->otp.block != 0 && (m->locked >> (offset / m->desc->otp.block) & 1) != 0;
+}
+
+bool otp_map_lock_torn(const struct otp_map *m, uint32_t offset)
+{
+    return m->desc->otp.block != 0 && (m->lock_torn >> (offset / m->desc->otp.block) & 1) != 0;
 }
 
 void otp_map_row(const struct otp_map *m, uint32_t offset, char text[static OTP_ROW + 1])

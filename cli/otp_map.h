@@ -10,7 +10,7 @@ struct otp_map {
     const struct chip_desc *desc;
     uint8_t bytes[CHIP_OTP_MAX];
     enum otp_cell_state state[CHIP_OTP_MAX];                /* by cell */
-    uint32_t locked;                                        /* by block */
+    uint32_t locked, lock_torn;                             /* by block: see chip_otp_lock_bytes */
     uint32_t n_blank, n_programmed, n_unreadable, n_locked; /* cells; blocks for the last */
 };
 
@@ -21,6 +21,7 @@ enum err_code otp_map_read(struct chip *c, struct otp_map *m, struct err *e) __a
 
 bool otp_map_blank(const struct otp_map *m, uint32_t cell);
 bool otp_map_locked(const struct otp_map *m, uint32_t offset);
+bool otp_map_lock_torn(const struct otp_map *m, uint32_t offset);
 
 /* One character per cell of the row at offset, NUL-terminated: '.' blank, '#' programmed, '!' unreadable. */
 void otp_map_row(const struct otp_map *m, uint32_t offset, char text[static OTP_ROW + 1]);

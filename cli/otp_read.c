@@ -90,9 +90,9 @@ static enum err_code run(struct app *app, struct err *e)
 }
 
 static const struct cmd_opt options[] = {
-    { "slot", "NAME", OPT_SLOT, 0, true, "the slot, as in fuseline.conf" },
-    { "at", "OFFSET", OPT_AT, 0, false, "first byte, in the OTP area (default 0)" },
-    { "len", "BYTES", OPT_LEN, 0, false, "how many bytes (default: to the end)" },
+    { "slot", "NAME", OPT_SLOT, 0, true, "the slot, as in fuseline.conf", false },
+    { "at", "OFFSET", OPT_AT, 0, false, "first byte, in the OTP area (default 0)", false },
+    { "len", "BYTES", OPT_LEN, 0, false, "how many bytes (default: to the end)", false },
     { 0 },
 };
 

@@ -213,8 +213,8 @@ static enum err_code run(struct app *app, struct err *e)
 }
 
 static const struct cmd_opt options[] = {
-    { "file", "FILE", OPT_FILE, 0, false, "an OTP area or image as raw bytes; - is standard input" },
-    { "slot", "NAME", OPT_SLOT, 0, false, "the board in this slot" },
+    { "file", "FILE", OPT_FILE, 0, false, "an OTP area or image as raw bytes; - is standard input", false },
+    { "slot", "NAME", OPT_SLOT, 0, false, "the board in this slot", false },
     { 0 },
 };
 

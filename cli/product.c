@@ -79,7 +79,7 @@ static enum err_code run_show(struct app *app, struct err *e)
 
 static const struct cmd_opt list_options[] = { { 0 } };
 static const struct cmd_opt show_options[] = {
-    { "NAME", NULL, OPT_OPERAND, 0, true, "the product's name" },
+    { "NAME", NULL, OPT_OPERAND, 0, true, "the product's name", false },
     { 0 },
 };
 

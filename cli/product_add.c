@@ -20,6 +20,10 @@ static const char *const lock_text[LOCK_LEVELS] = {
     "RDP level 1: a debugger can't read the flash; OTP is not protected: going back to level 0 erases only the flash",
     "RDP level 2: a debugger can read neither flash nor OTP, for ever: no rework either; the slot needs a console",
 };
+/* RM0090 ch. 3, table of access against protection level; docs/firmware.md. */
+static const char f4_text[] =
+    "on an STM32F407 above RDP level 0 nobody can program OTP any more, its own firmware neither: it can't "
+    "record a loss of its counters or its retirement there";
 static const char psk_text[] = "a pre-shared key is secret only at RDP level 2; below it, who opens the device reads it";
 
 static enum err_code check_name(const char *name, struct err *e)
@@ -175,6 +179,13 @@ static enum err_code add_or_find(struct app *app, struct product *p, bool *made,
     return rc == ERR_OK ? registry_product_add(app->registry, p, e) : rc;
 }
 
+static bool otp_closes(const struct product *p)
+{
+    const struct chip_desc *d = chip_desc_find(p->chip);
+
+    return p->lock > 0 && d != NULL && d->controller == FLASH_STM32F4;
+}
+
 static enum err_code run(struct app *app, struct err *e)
 {
     struct product p;
@@ -193,19 +204,21 @@ static enum err_code run(struct app *app, struct err *e)
     (void)fflush(stdout); /* what it is first, then what it means; main looks at ferror */
     fprintf(stderr, "fuseline: %s\nfuseline: %s\n",
             made ? "added" : "nothing to do: the product is there, with these values", lock_text[p.lock]);
+    if (otp_closes(&p))
+        fprintf(stderr, "fuseline: %s\n", f4_text);
     if ((p.policy & POLICY_PSK) != 0)
         fprintf(stderr, "fuseline: %s\n", psk_text);
     return ERR_OK;
 }
 
 static const struct cmd_opt options[] = {
-    { "NAME", NULL, OPT_OPERAND, 0, true, "the product's name: 1 to 32 letters, digits, -, _ and ." },
-    { "chip", "CHIP", OPT_CHIP, 0, true, "a name of `fuseline chip list`" },
-    { "scheme", "SCHEME", OPT_SCHEME, 0, true, "what the devices are: sealed" },
-    { "psk", NULL, OPT_PSK, 0, false, "burn a secret too, so that frames prove their sender" },
-    { "lock", "LEVEL", OPT_LOCK, 0, false, "readout protection after the proof: 0, 1 or 2 (default 0)" },
-    { "model", "N", OPT_MODEL, 0, false, "0..65535, in each image (default 0)" },
-    { "serials", "FIRST-LAST", OPT_SERIALS, 0, false, "low 4 bytes of its serials (default: a free range)" },
+    { "NAME", NULL, OPT_OPERAND, 0, true, "the product's name: 1 to 32 letters, digits, -, _ and .", false },
+    { "chip", "CHIP", OPT_CHIP, 0, true, "a name of `fuseline chip list`", false },
+    { "scheme", "SCHEME", OPT_SCHEME, 0, true, "what the devices are: sealed", false },
+    { "psk", NULL, OPT_PSK, 0, false, "burn a secret too, so that frames prove their sender", false },
+    { "lock", "LEVEL", OPT_LOCK, 0, false, "readout protection after the proof: 0, 1 or 2 (default 0)", false },
+    { "model", "N", OPT_MODEL, 0, false, "0..65535, in each image (default 0)", false },
+    { "serials", "FIRST-LAST", OPT_SERIALS, 0, false, "low 4 bytes of its serials (default: a free range)", false },
     { 0 },
 };
 
@@ -219,6 +232,7 @@ const struct cmd cmd_product_add = {
     "  0  nothing: OTP and flash can be read, the flash can be written\n"
     "  1  the flash can't be read; OTP is not protected: going back to level 0 erases the flash and keeps OTP\n"
     "  2  flash and OTP can't be read, for ever; no rework either.  Needs a slot with a console\n"
+    "On an STM32F407, levels 1 and 2 end all programming of OTP: the device can't record its retirement there any more.\n"
     "A pre-shared key (--psk) is secret only at level 2.  Without --lock, it asks if it can, and takes 0 if it can't.\n",
     options,
     CMD_RECORDS,

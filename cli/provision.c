@@ -92,6 +92,10 @@ static void progress(void *io, enum station_step step)
 {
     struct job *j = io;
 
+    if (step == STEP_CONSOLE) {
+        fputs(j->drawn ? "\r\033[K" : "", stderr);
+        slot_ask_for_power(j->app->slot, &j->product);
+    }
     if (j->app->json || !isatty(STDERR_FILENO))
         return;
     fprintf(stderr, "\r\033[Kslot %s: %s ...", j->app->slot->name, station_step_name(step));
@@ -111,11 +115,11 @@ static enum err_code provision(struct job *j, bool burn, struct err *e)
                          .chip = j->app->chip,
                          .firmware = j->firmware,
                          .crypto = &j->crypto,
-                         .console = j->app->slot->console,
                          .prove = verifier_prove,
                          .prove_io = j->verifier,
                          .progress = progress,
                          .progress_io = j };
+    slot_console(j->app->slot, &s);
     j->started = true;
     rc = station_provision(&s, burn, &j->result, e);
     if (j->drawn)
@@ -125,17 +129,25 @@ static enum err_code provision(struct job *j, bool burn, struct err *e)
 
 /* ---- what came of it ---- */
 
+static json_t *json_ms(uint64_t ns)
+{
+    return json_real((double)(ns / 1000) / 1000.0);
+}
+
 static json_t *json_steps(const struct provision_result *r)
 {
     json_t *steps = json_object();
+    bool ok = steps != NULL;
 
-    for (unsigned i = 0; i < STATION_STEPS && steps != NULL; i++)
-        if (r->step_ns[i] > 0 && json_object_set_new(steps, station_step_name((enum station_step)i),
-                                                     json_real((double)(r->step_ns[i] / 1000) / 1000.0)) != 0) {
-            json_decref(steps);
-            steps = NULL;
-        }
-    return steps;
+    for (unsigned i = 0; i < STATION_STEPS && ok; i++)
+        if (r->step_ns[i] > 0)
+            ok = json_object_set_new(steps, station_step_name((enum station_step)i), json_ms(r->step_ns[i])) == 0;
+    if (ok && r->read_back_ns > 0)
+        ok = json_object_set_new(steps, "read_back", json_ms(r->read_back_ns)) == 0;
+    if (ok)
+        return steps;
+    json_decref(steps);
+    return NULL;
 }
 
 static void name_board(const struct job *j, char serial[static 17], char uid[static 2 * CHIP_UID_LEN + 1])
@@ -147,6 +159,14 @@ static void name_board(const struct job *j, char serial[static 17], char uid[sta
         hex_encode(j->result.identity.uid, CHIP_UID_LEN, uid);
 }
 
+/* The fault's; without one, that of the good code. */
+static const char *board_fate(const struct job *j, const struct err *e)
+{
+    const struct fault *f = e != NULL ? e->fault : code_find(j->result.code);
+
+    return board_fate_name(f != NULL ? fault_fate(f) : FATE_RETRY);
+}
+
 /* The one object; e is NULL when all went well. */
 static enum err_code show_json(const struct job *j, const struct err *e, struct err *e_out)
 {
@@ -155,15 +175,16 @@ static enum err_code show_json(const struct job *j, const struct err *e, struct 
 
     name_board(j, serial, uid);
     return report_object(
-        json_pack("{s:s, s:s, s:i, s:s?, s:s?, s:s?, s:s, s:s, s:i, s:o, s:o}", "verdict", verdict_name(r->verdict), "code",
-                  r->code, "exit", e != NULL ? err_exit_status(e->code) : 0, "serial", serial[0] != '\0' ? serial : NULL,
-                  "uid", uid[0] != '\0' ? uid : NULL, "state", r->has_device ? device_state_name(r->state) : NULL, "product",
-                  j->app->opt[OPT_PRODUCT], "slot", j->app->opt[OPT_SLOT], "otp_to_burn", (int)r->otp_to_burn, "steps_ms",
+        json_pack("{s:s, s:s, s:i, s:s?, s:s?, s:s?, s:s, s:s, s:i, s:s, s:o, s:o}", "verdict", verdict_name(r->verdict),
+                  "code", r->code, "exit", e != NULL ? err_exit_status(e->code) : 0, "serial",
+                  serial[0] != '\0' ? serial : NULL, "uid", uid[0] != '\0' ? uid : NULL, "state",
+                  r->has_device ? device_state_name(r->state) : NULL, "product", j->app->opt[OPT_PRODUCT], "slot",
+                  j->app->opt[OPT_SLOT], "otp_to_burn", (int)r->otp_to_burn, "board", board_fate(j, e), "steps_ms",
                   json_steps(r), "error", e != NULL ? report_json(e) : json_null()),
         e_out);
 }
 
-static void show_text(const struct job *j)
+static void show_text(const struct job *j, const struct err *e)
 {
     static const char *const color[] = { [VERDICT_PASS] = "\033[1;30;42m",
                                          [VERDICT_PLAN] = "\033[1;30;46m",
@@ -178,17 +199,18 @@ static void show_text(const struct job *j)
            j->app->opt[OPT_SLOT], r->code);
     printf("serial    %s\nUID       %s\nstate     %s\n", serial[0] != '\0' ? serial : "none yet",
            uid[0] != '\0' ? uid : "not read", r->has_device ? device_state_name(r->state) : "not registered");
+    printf("board     %s\n", board_fate(j, e));
     if (r->verdict == VERDICT_PLAN && strcmp(r->code, "plan") == 0)
         printf("to burn   %u OTP cells\n", (unsigned)r->otp_to_burn);
 }
 
-static const char *next(const struct job *j)
+/* What a good code asks for, as `fuseline explain` has it. */
+static void tell_next(const struct job *j)
 {
-    if (j->result.verdict == VERDICT_PLAN)
-        return strcmp(j->result.code, "plan") == 0 ? "nothing was burned or recorded: `provision` with --burn does it"
-                                                   : "nothing to do: this board is done";
-    return strcmp(j->result.code, "done") == 0 ? "take the board out, put in the next"
-                                               : "this board was done before: take it out, put in the next";
+    const struct fault *good = code_find(j->result.code);
+
+    if (good != NULL)
+        fprintf(stderr, "fuseline: %s: %s\n", good->cause, good->action);
 }
 
 static enum err_code run(struct app *app, struct err *e)
@@ -202,11 +224,11 @@ static enum err_code run(struct app *app, struct err *e)
     if (app->json)
         rc_out = show_json(&j, rc != ERR_OK ? e : NULL, &e_out);
     else
-        show_text(&j);
+        show_text(&j, rc != ERR_OK ? e : NULL);
     close_all(&j);
     (void)fflush(stdout); /* the verdict first; main looks at ferror */
     if (rc == ERR_OK && rc_out == ERR_OK)
-        fprintf(stderr, "fuseline: %s\n", next(&j));
+        tell_next(&j);
     if (rc == ERR_OK && rc_out != ERR_OK)
         *e = e_out;
     if (rc != ERR_OK && app->json) { /* told above: one object, no second */
@@ -217,9 +239,9 @@ static enum err_code run(struct app *app, struct err *e)
 }
 
 static const struct cmd_opt options[] = {
-    { "product", "NAME", OPT_PRODUCT, 0, true, "the product that the board becomes" },
-    { "slot", "NAME", OPT_SLOT, 0, true, "the slot, as in fuseline.conf" },
-    { "burn", NULL, OPT_BURN, 0, false, "really do it; without it the plan is printed and nothing is touched" },
+    { "product", "NAME", OPT_PRODUCT, 0, true, "the product that the board becomes", false },
+    { "slot", "NAME", OPT_SLOT, 0, true, "the slot, as in fuseline.conf", false },
+    { "burn", NULL, OPT_BURN, 0, false, "really do it; without it the plan is printed and nothing is touched", false },
     PIN_SOURCE_OPT("line"),
     { 0 },
 };

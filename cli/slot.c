@@ -1,5 +1,7 @@
 #include "cli/slot.h"
 
+#include <stdio.h>
+
 #include "cli/interrupt.h"
 #include "flash/fault.h"
 #include "flash/openocd/openocd.h"
@@ -34,4 +36,23 @@ enum err_code slot_need_open_part(const struct app *app, const struct chip_ident
     if (id->rdp == 0)
         return ERR_OK;
     return err_set(e, &flash_fault[FLASH_READ_PROTECTED], op, NULL, 0, "slot '%s'", app->slot->name);
+}
+
+static bool stopped(void *io)
+{
+    (void)io;
+    return interrupt_requested();
+}
+
+void slot_console(const struct slot *s, struct station *station)
+{
+    station->console = s->console;
+    station->console_ms = 1000 * s->console_seconds;
+    station->stopped = stopped;
+}
+
+void slot_ask_for_power(const struct slot *s, const struct product *p)
+{
+    if (s->console != NULL && p->lock > 0)
+        fprintf(stderr, "slot %s: power-cycle the board now\n", s->name);
 }

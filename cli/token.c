@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "cli/fault.h"
+#include "cli/interrupt.h"
+#include "hsm/fault.h"
 
 enum pin_kind { PIN_CONFIGURED, PIN_FILE, PIN_FD };
 
@@ -132,6 +134,11 @@ static enum err_code parse_option(const char *text, struct pin_option *o, struct
     return err_set(e, &cli_fault[CLI_PIN_SOURCE], "parse", NULL, 0, "--pin-source"); /* not quoted: it may be a PIN */
 }
 
+static enum err_code told_to_stop(struct err *e)
+{
+    return err_set(e, &cli_fault[CLI_INTERRUPTED], "PIN", NULL, 0, "asked for a PIN");
+}
+
 /* The workspace, absolute: the module keeps it for the whole process. */
 static enum err_code open_token(const struct config *c, const char *uri, const struct hsm_pin_source *pin, struct hsm **out,
                                 struct err *e)
@@ -142,6 +149,8 @@ static enum err_code open_token(const struct config *c, const char *uri, const s
         return err_errno(e, &cli_fault[CLI_INIT_DIR], "realpath", "%s", c->dir);
     enum err_code rc = hsm_open(out, uri, pin, workspace, e);
     free(workspace);
+    if (rc != ERR_OK && pin->kind == HSM_PIN_PROMPT && e->fault == &hsm_fault[HSM_PIN_SOURCE] && interrupt_requested())
+        return told_to_stop(e);
     return rc;
 }
 
@@ -164,6 +173,8 @@ enum err_code token_open(const struct app *app, enum role role, bool main, struc
     else if (option.kind == PIN_CONFIGURED && t->pin_file == NULL && !names_pin(t)) {
         if (app->json || !isatty(STDIN_FILENO))
             return err_set(e, &cli_fault[CLI_NO_PIN], "token", NULL, 0, "role '%s'", config_role_name(role));
+        if (interrupt_requested()) /* before the question: its signal is past, and would not end it */
+            return told_to_stop(e);
         pin.kind = HSM_PIN_PROMPT;
     }
     return open_token(app->config, uri, &pin, out, e);

@@ -20,9 +20,9 @@ enum err_code token_open(const struct app *app, enum role role, bool main, struc
     __attribute__((warn_unused_result));
 
 /* The option for the commands that log in. */
-#define PIN_SOURCE_OPT(role)                                                                                        \
-    {                                                                                                               \
-        "pin-source", "SOURCE", OPT_PIN_SOURCE, 0, false, "the " role " token's PIN: file:PATH (mode 0400) or fd:N" \
+#define PIN_SOURCE_OPT(role)                                                                                               \
+    {                                                                                                                      \
+        "pin-source", "SOURCE", OPT_PIN_SOURCE, 0, false, "the " role " token's PIN: file:PATH (mode 0400) or fd:N", false \
     }
 
 #endif

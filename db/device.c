@@ -199,8 +199,10 @@ enum err_code registry_next_serial(struct registry *r, const struct product *p, 
     struct sql_row *row;
     bool more;
     int64_t low = 0;
-    enum err_code rc = sql_query(r->sql, &row, e, "SELECT coalesce(max(short) + 1, ?) FROM device WHERE product = ?", "it",
-                                 (int64_t)p->serial_first, p->name);
+    enum err_code rc = sql_query(r->sql, &row, e,
+                                 "SELECT max(last) + 1 FROM (SELECT max(short) AS last FROM device WHERE product = ?"
+                                 " UNION ALL SELECT last FROM serial_floor WHERE fleet = ? UNION ALL SELECT ?) AS known",
+                                 "tii", p->name, (int64_t)p->fleet, (int64_t)p->serial_first - 1);
 
     if (rc != ERR_OK)
         return rc;
@@ -234,6 +236,7 @@ static enum err_code insert(struct registry *r, const struct product *p, struct 
         d->created, d->updated);
     if (rc != ERR_OK)
         return rc;
+    mark_serial(r, p->fleet, (uint32_t)d->serial);
     return event_append(r, "device.reserved",
                         (const char *const[]){ "serial", serial, "uid", uid, "product", d->product, NULL }, e);
 }

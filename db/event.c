@@ -3,11 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/check_impl.h"
 #include "db/fault.h"
 #include "db/registry_impl.h"
 
 /* RFC 6962 s.2.1: a leaf's hash is SHA-256(00 | leaf). */
-static bool leaf_hash(const char *canonical, size_t len, uint8_t out[32])
+bool event_leaf(const char *canonical, size_t len, uint8_t out[32])
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     static const uint8_t leaf = 0x00;
@@ -16,6 +17,16 @@ static bool leaf_hash(const char *canonical, size_t len, uint8_t out[32])
 
     EVP_MD_CTX_free(ctx);
     return ok;
+}
+
+/* jansson drops what it has no memory for, and says nothing: what was written is read back. */
+static bool says(const char *text, const json_t *o)
+{
+    json_t *back = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    const bool same = back != NULL && json_equal(back, o) == 1;
+
+    json_decref(back);
+    return same;
 }
 
 /* The canonical bytes: one JSON object of strings, and of the number n, keys in byte order, no white space, ASCII:
@@ -30,6 +41,10 @@ static char *canonical_bytes(uint64_t n, const char *at, const char *kind, const
         ok = json_object_set_new(o, details[0], json_string(details[1])) == 0;
     if (ok)
         text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+    if (!says(text, o)) {
+        free(text);
+        text = NULL;
+    }
     json_decref(o);
     return text;
 }
@@ -57,12 +72,13 @@ enum err_code event_append(struct registry *r, const char *kind, const char *con
         return rc;
     registry_now(r, at);
     char *text = canonical_bytes(n, at, kind, details);
-    if (text == NULL || !leaf_hash(text, strlen(text), hash))
+    if (text == NULL || !event_leaf(text, strlen(text), hash))
         rc = err_set(e, &db_fault[DB_BUG], "canonical event", NULL, 0, "%s", kind);
     else
         rc = sql_run(r->sql, NULL, e, "INSERT INTO event (n, canonical, leaf_hash) VALUES (?, ?, ?)", "itb", (int64_t)n,
                      text, hash, sizeof hash);
     free(text);
+    mark_event(r);
     return rc;
 }
 

@@ -22,6 +22,11 @@ enum db_fault_id {
     DB_DEVICE_UNKNOWN,
     DB_STATE_CHANGED,
     DB_KEY_KNOWN,
+    DB_OUTDATED,
+    DB_OLDER,
+    DB_MARK_TORN,
+    DB_CUT,
+    DB_SERIALS_NO_ROOM, /* none behind the last range; there may be gaps before it */
     DB_FAULTS
 };
 

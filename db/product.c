@@ -106,7 +106,8 @@ static enum err_code choose(struct registry *r, struct product *p, struct err *e
     if (p->serial_first != 0)
         return ERR_OK;
     if (first > UINT32_MAX)
-        return err_set(e, &db_fault[DB_SERIALS_TAKEN], "product add", NULL, 0, "no serials are left above the last range");
+        return err_set(e, &db_fault[DB_SERIALS_NO_ROOM], "product add", NULL, 0, "a product's range ends at %08x",
+                       UINT32_MAX);
     p->serial_first = (uint32_t)first;
     p->serial_last = UINT32_MAX - p->serial_first < SERIALS_DEFAULT ? UINT32_MAX : p->serial_first + SERIALS_DEFAULT - 1;
     return ERR_OK;

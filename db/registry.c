@@ -14,8 +14,14 @@ static const char schema_0001[] = {
 #include "db/schema/0001-sqlite.sql.inc"
     0
 };
-static const char *const migrations[] = { schema_0001 };
+static const char schema_0002[] = {
+#include "db/schema/0002-sqlite.sql.inc"
+    0
+};
+static const char *const migrations[] = { schema_0001, schema_0002 };
 enum { SCHEMA = sizeof migrations / sizeof *migrations };
+
+enum { READONLY_ROLLBACK = 776 }; /* SQLITE_READONLY_ROLLBACK: who only reads can't take back what a writer left */
 
 static uint64_t wall_ms(void *io)
 {
@@ -85,7 +91,10 @@ static enum err_code check_schema(struct registry *r, const char *path, enum reg
         else if (version > SCHEMA)
             rc = err_set(e, &db_fault[DB_NEWER], "open", NULL, 0, "%s: schema %ld, this fuseline knows %d", path,
                          (long)version, SCHEMA);
-        else if (version < SCHEMA && mode != REGISTRY_READ)
+        else if (version < SCHEMA && mode == REGISTRY_READ)
+            rc = err_set(e, &db_fault[DB_OUTDATED], "open", NULL, 0, "%s: schema %ld, this fuseline knows %d", path,
+                         (long)version, SCHEMA);
+        else if (version < SCHEMA)
             rc = migrate(r, version, e);
     }
     return registry_end(r, rc, e);
@@ -103,6 +112,8 @@ enum err_code registry_open(struct registry **out, const char *path, enum regist
     if ((rc = sql_open(&r->sql, path, mode != REGISTRY_READ, mode == REGISTRY_CREATE, e)) != ERR_OK ||
         (rc = check_schema(r, path, mode, e)) != ERR_OK) {
         registry_close(r);
+        if (rc != ERR_OK && e->source != NULL && e->native == READONLY_ROLLBACK)
+            return err_set(e, &db_fault[DB_CUT], "open", NULL, 0, "%s", path);
         return rc;
     }
     *out = r;
@@ -113,6 +124,7 @@ void registry_close(struct registry *r)
 {
     if (r == NULL)
         return;
+    mark_close(r);
     sql_close(r->sql);
     free(r);
 }
@@ -128,12 +140,13 @@ enum err_code registry_batch_begin(struct registry *r, struct err *e)
 enum err_code registry_batch_commit(struct registry *r, struct err *e)
 {
     r->batch = false;
-    return sql_commit(r->sql, e);
+    return mark_commit(r, e);
 }
 
 void registry_batch_drop(struct registry *r)
 {
     r->batch = false;
+    mark_ended(r);
     sql_rollback(r->sql);
 }
 
@@ -170,7 +183,8 @@ enum err_code registry_end(struct registry *r, enum err_code rc, struct err *e)
         return rc;
     }
     if (rc == ERR_OK)
-        return sql_commit(r->sql, e);
+        return mark_commit(r, e);
+    mark_ended(r);
     sql_rollback(r->sql);
     return rc;
 }

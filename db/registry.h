@@ -134,8 +134,10 @@ enum err_code registry_intent(struct registry *r, uint64_t serial, const uint8_t
 enum err_code registry_advance(struct registry *r, uint64_t serial, enum device_state from, enum device_state to,
                                const char *detail, struct err *e);
 
-/* Any state -> QUARANTINED, with the fault's name.  Frees nothing: serial and UID stay taken. */
-enum err_code registry_quarantine(struct registry *r, uint64_t serial, const char *reason, struct err *e);
+/* from -> QUARANTINED, with the fault's name.  Frees nothing: serial and UID stay taken.  ERR_CONFLICT when the row is not
+ * in `from`: what the caller saw is of yesterday, and another station may have finished the board. */
+enum err_code registry_quarantine(struct registry *r, uint64_t serial, enum device_state from, const char *reason,
+                                  struct err *e);
 
 /* Absent: ERR_NOINPUT. */
 enum err_code registry_device(struct registry *r, uint64_t serial, struct device *d, struct err *e);

@@ -3,15 +3,21 @@
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "db/fault.h"
 
+enum { KEPT_MAX = 48 }; /* more than the statements that this room has */
+
 struct sql {
     sqlite3 *db;
+    sqlite3_stmt *kept[KEPT_MAX]; /* at rest; to prepare one takes as long as to run it ten times */
+    unsigned next;                /* the one that makes room */
 };
 
 struct sql_row {
+    struct sql *s;
     sqlite3_stmt *stmt;
 };
 
@@ -41,8 +47,8 @@ static enum err_code fail(struct sql *s, const char *op, struct err *e)
 enum err_code sql_open(struct sql **out, const char *path, bool write, bool create, struct err *e)
 {
     struct sql *s = calloc(1, sizeof *s);
-    int flags =
-        (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | (create ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_EXRESCODE;
+    int flags = (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | (create ? SQLITE_OPEN_CREATE : 0) |
+                SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX;
     enum err_code rc;
 
     *out = NULL;
@@ -67,7 +73,7 @@ enum err_code sql_open(struct sql **out, const char *path, bool write, bool crea
     /* PERSIST is the rollback journal, its file kept: the room that the next commit's journal needs is then there already.
      */
     static const char pragmas[] = "PRAGMA journal_mode = PERSIST; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = ON;"
-                                  "PRAGMA trusted_schema = OFF;";
+                                  "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;";
     if (write && (rc = sql_script(s, pragmas, e)) != ERR_OK) {
         sql_close(s);
         return rc;
@@ -80,6 +86,8 @@ void sql_close(struct sql *s)
 {
     if (s == NULL)
         return;
+    for (int i = 0; i < KEPT_MAX; i++)
+        sqlite3_finalize(s->kept[i]);
     (void)sqlite3_close_v2(s->db); /* nothing to do about a failure: all that was acknowledged is on disk */
     free(s);
 }
@@ -91,12 +99,12 @@ enum err_code sql_script(struct sql *s, const char *script, struct err *e)
 
 enum err_code sql_begin(struct sql *s, bool write, struct err *e)
 {
-    return sql_script(s, write ? "BEGIN IMMEDIATE" : "BEGIN", e);
+    return sql_run(s, NULL, e, write ? "BEGIN IMMEDIATE" : "BEGIN", "");
 }
 
 enum err_code sql_commit(struct sql *s, struct err *e)
 {
-    enum err_code rc = sql_script(s, "COMMIT", e);
+    enum err_code rc = sql_run(s, NULL, e, "COMMIT", "");
 
     if (rc != ERR_OK)
         sql_rollback(s);
@@ -107,6 +115,33 @@ void sql_rollback(struct sql *s)
 {
     if (!sqlite3_get_autocommit(s->db))
         (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); /* the next open rolls back what this can't */
+}
+
+/* A statement in use is not among the kept ones: the same text asked for meanwhile is another statement. */
+static sqlite3_stmt *take_kept(struct sql *s, const char *statement)
+{
+    for (int i = 0; i < KEPT_MAX; i++) {
+        sqlite3_stmt *stmt = s->kept[i];
+        if (stmt != NULL && strcmp(sqlite3_sql(stmt), statement) == 0) {
+            s->kept[i] = NULL;
+            return stmt;
+        }
+    }
+    return NULL;
+}
+
+/* Reset: it holds no lock and no row; its arguments are forgotten. */
+static void keep(struct sql *s, sqlite3_stmt *stmt)
+{
+    unsigned at = s->next;
+
+    (void)sqlite3_reset(stmt); /* repeats what its last step said */
+    (void)sqlite3_clear_bindings(stmt);
+    for (unsigned i = 0; i < KEPT_MAX && s->kept[at] != NULL; i++)
+        at = (at + 1) % KEPT_MAX;
+    sqlite3_finalize(s->kept[at]);
+    s->kept[at] = stmt;
+    s->next = (at + 1) % KEPT_MAX;
 }
 
 static bool bind(sqlite3_stmt *stmt, const char *types, va_list ap)
@@ -129,7 +164,9 @@ static bool bind(sqlite3_stmt *stmt, const char *types, va_list ap)
 static enum err_code prepare(struct sql *s, sqlite3_stmt **stmt, const char *statement, const char *types, va_list ap,
                              struct err *e)
 {
-    if (sqlite3_prepare_v2(s->db, statement, -1, stmt, NULL) != SQLITE_OK || !bind(*stmt, types, ap)) {
+    *stmt = take_kept(s, statement);
+    if ((*stmt == NULL && sqlite3_prepare_v3(s->db, statement, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL) != SQLITE_OK) ||
+        !bind(*stmt, types, ap)) {
         enum err_code rc = fail(s, statement, e);
         sqlite3_finalize(*stmt);
         *stmt = NULL;
@@ -153,9 +190,9 @@ static enum err_code run(struct sql *s, long *changed, bool *unique, struct err 
         *unique = false;
     else if (step != SQLITE_DONE && step != SQLITE_ROW)
         rc = fail(s, statement, e);
-    sqlite3_finalize(stmt);
     if (rc == ERR_OK && changed != NULL)
         *changed = sqlite3_changes(s->db);
+    keep(s, stmt);
     return rc;
 }
 
@@ -186,6 +223,7 @@ enum err_code sql_query(struct sql *s, struct sql_row **row, struct err *e, cons
     *row = calloc(1, sizeof **row);
     if (*row == NULL)
         return err_errno(e, &db_fault[DB_IO], "calloc", "query");
+    (*row)->s = s;
     va_start(ap, types);
     enum err_code rc = prepare(s, &(*row)->stmt, statement, types, ap, e);
     va_end(ap);
@@ -203,15 +241,14 @@ enum err_code sql_next(struct sql_row *row, bool *more, struct err *e)
     *more = step == SQLITE_ROW;
     if (step == SQLITE_ROW || step == SQLITE_DONE)
         return ERR_OK;
-    struct sql s = { .db = sqlite3_db_handle(row->stmt) };
-    return fail(&s, "step", e);
+    return fail(row->s, "step", e);
 }
 
 void sql_done(struct sql_row *row)
 {
     if (row == NULL)
         return;
-    sqlite3_finalize(row->stmt);
+    keep(row->s, row->stmt);
     free(row);
 }
 

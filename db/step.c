@@ -169,27 +169,23 @@ enum err_code registry_advance(struct registry *r, uint64_t serial, enum device_
     return registry_end(r, advance(r, text, from, to, event, detail, e), e);
 }
 
-static enum err_code quarantine(struct registry *r, const char *serial, const char *reason, struct err *e)
+static enum err_code quarantine(struct registry *r, const char *serial, enum device_state from, const char *reason,
+                                struct err *e)
 {
-    char now[REG_TIME];
-    long changed = 0;
     enum err_code rc;
 
-    registry_now(r, now);
-    if ((rc = ballast_give(r, serial, true, e)) != ERR_OK ||
-        (rc = sql_run(r->sql, &changed, e, "UPDATE device SET state = ?, reason = ?, updated = ? WHERE serial = ?", "tttt",
-                      device_state_name(DEV_QUARANTINED), reason, now, serial)) != ERR_OK)
+    if ((rc = ballast_give(r, serial, true, e)) != ERR_OK || (rc = move(r, serial, from, DEV_QUARANTINED, e)) != ERR_OK ||
+        (rc = sql_run(r->sql, NULL, e, "UPDATE device SET reason = ? WHERE serial = ?", "tt", reason, serial)) != ERR_OK)
         return rc;
-    if (changed != 1)
-        return err_set(e, &db_fault[DB_DEVICE_UNKNOWN], "quarantine", NULL, 0, "serial %s", serial);
     return event_append(r, "device.quarantined", (const char *const[]){ "serial", serial, "reason", reason, NULL }, e);
 }
 
-enum err_code registry_quarantine(struct registry *r, uint64_t serial, const char *reason, struct err *e)
+enum err_code registry_quarantine(struct registry *r, uint64_t serial, enum device_state from, const char *reason,
+                                  struct err *e)
 {
     char text[17];
     enum err_code rc = registry_begin(r, e);
 
     serial_text(serial, text);
-    return rc != ERR_OK ? rc : registry_end(r, quarantine(r, text, reason, e), e);
+    return rc != ERR_OK ? rc : registry_end(r, quarantine(r, text, from, reason, e), e);
 }

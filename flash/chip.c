@@ -11,9 +11,16 @@ enum err_code chip_otp_read(struct chip *c, uint32_t first, uint32_t n, uint8_t 
     return c->ops->otp_read(c, first, n, bytes, state, e);
 }
 
+enum err_code chip_otp_lock_bytes(struct chip *c, uint32_t *locked, uint32_t *torn, struct err *e)
+{
+    return c->ops->otp_locks(c, locked, torn, e);
+}
+
 enum err_code chip_otp_locks(struct chip *c, uint32_t *locked, struct err *e)
 {
-    return c->ops->otp_locks(c, locked, e);
+    uint32_t torn;
+
+    return c->ops->otp_locks(c, locked, &torn, e);
 }
 
 enum err_code chip_otp_program(struct chip *c, uint32_t cell, const uint8_t *bytes, struct err *e)
@@ -54,6 +61,12 @@ enum err_code chip_run(struct chip *c, struct err *e)
 enum err_code chip_rdp_set(struct chip *c, unsigned level, struct err *e)
 {
     return c->ops->rdp_set(c, level, e);
+}
+
+void chip_release(struct chip *c)
+{
+    if (c->ops->release != NULL)
+        c->ops->release(c);
 }
 
 void chip_close(struct chip *c)

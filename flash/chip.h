@@ -42,7 +42,7 @@ struct chip_ops {
     enum err_code (*probe)(struct chip *c, struct chip_identity *id, struct err *e);
     enum err_code (*otp_read)(struct chip *c, uint32_t first, uint32_t n, uint8_t *bytes, enum otp_cell_state *state,
                               struct err *e);
-    enum err_code (*otp_locks)(struct chip *c, uint32_t *locked, struct err *e);
+    enum err_code (*otp_locks)(struct chip *c, uint32_t *locked, uint32_t *torn, struct err *e);
     enum err_code (*otp_program)(struct chip *c, uint32_t cell, const uint8_t *bytes, struct err *e);
     enum err_code (*otp_lock)(struct chip *c, uint32_t block, struct err *e);
     enum err_code (*flash_write)(struct chip *c, const struct fw_segment *seg, size_t n, struct err *e);
@@ -52,6 +52,7 @@ struct chip_ops {
     enum err_code (*run)(struct chip *c, struct err *e);
     enum err_code (*rdp_set)(struct chip *c, unsigned level, struct err *e);
     void (*close)(struct chip *c);
+    void (*release)(struct chip *c); /* NULL: there is nothing to let go */
 };
 
 struct chip { /* first member of each implementation's own struct */
@@ -70,18 +71,30 @@ enum err_code chip_probe(struct chip *c, struct chip_identity *id, struct err *e
 enum err_code chip_otp_read(struct chip *c, uint32_t first, uint32_t n, uint8_t *bytes, enum otp_cell_state *state,
                             struct err *e) __attribute__((warn_unused_result));
 
-/* Which OTP blocks are locked: bit i = block i; 0 on parts without lock bytes. */
+/* Which OTP blocks are locked: bit i = block i; 0 on parts without lock bytes.
+ * locked: the lock byte is 00.  torn: it is neither 00 nor FF, so its pulse was cut, or the byte is worn; RM0090 ch. 3 wants
+ * 00 or FF there and promises nothing for other values.  The rule here: a torn block is neither locked, for nobody can rely
+ * on it, nor may it be programmed; only chip_otp_lock mends it, since programming clears bits and 00 is all of them. */
+enum err_code chip_otp_lock_bytes(struct chip *c, uint32_t *locked, uint32_t *torn, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* The same, for who asks only what is locked for good. */
 enum err_code chip_otp_locks(struct chip *c, uint32_t *locked, struct err *e) __attribute__((warn_unused_result));
 
 /* IRREVERSIBLE.  Program one blank cell with bytes[desc->otp.cell]: read it once more, one program pulse, the controller's
  * status, read it back, all in one go so that nothing comes between.  What may be written is decided in flash/otp.h; this is
- * the last look. Never call it for a value of all ones. ERR_OK          the cell holds bytes ERR_CONFLICT    the cell was
- * not blank (anything but all ones): it was not touched ERR_DAMAGED     the controller refused it (spent cell, locked
- * block), or it reads back otherwise ERR_INCOMPLETE  contact was lost: the cell may hold anything */
+ * the last look. Never call it for a value of all ones.
+ *
+ * ERR_OK          the cell holds bytes
+ * ERR_CONFLICT    the cell was not blank (anything but all ones): it was not touched
+ * ERR_RETRY       contact was lost, or the work interrupted, before the pulse: it was not touched
+ * ERR_DAMAGED     the controller refused it (spent cell, locked block), or it reads back otherwise
+ * ERR_INCOMPLETE  contact was lost: the cell may hold anything */
 enum err_code chip_otp_program(struct chip *c, uint32_t cell, const uint8_t *bytes, struct err *e)
     __attribute__((warn_unused_result));
 
-/* IRREVERSIBLE.  Lock one block against further programming and read the lock byte back.  ERR_OK also when it was locked. */
+/* IRREVERSIBLE.  Lock one block against further programming and read the lock byte back.  ERR_OK also when it was locked.
+ * Cut in the pulse: the byte may be torn (chip_otp_lock_bytes); calling it again completes it. */
 enum err_code chip_otp_lock(struct chip *c, uint32_t block, struct err *e) __attribute__((warn_unused_result));
 
 /* Erase the sectors that the segments touch, write them, compare a CRC computed on the part, and read back a random sample
@@ -107,6 +120,10 @@ enum err_code chip_run(struct chip *c, struct err *e) __attribute__((warn_unused
  * loaded, attaches anew and checks: at level 1 the UID answers and a flash read is refused, at level 2 nothing answers.
  * ERR_OK also when the part was at that level. */
 enum err_code chip_rdp_set(struct chip *c, unsigned level, struct err *e) __attribute__((warn_unused_result));
+
+/* Let go of the debug port, so that nothing touches the part until the next chip_probe: at RDP level 1 a look is enough to
+ * keep its flash closed until the next power cycle. */
+void chip_release(struct chip *c);
 
 /* End the session; the part is left running or halted as it was.  NULL is fine. */
 void chip_close(struct chip *c);

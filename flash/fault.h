@@ -33,6 +33,8 @@ enum flash_fault_id {
     FLASH_FIRMWARE_MISSING,  /* the firmware file can't be read */
     FLASH_FIRMWARE_BAD,      /* the firmware file is none for this chip */
     FLASH_OTP_TORN,          /* a cell holds part of the wanted value: cut in its pulse (no ECC to tell) */
+    FLASH_BOARD_SWAPPED,     /* the same before the first burned cell */
+    FLASH_OTP_LOCK_TORN,     /* a lock byte is neither 00 nor FF, and its block still lacks something */
     FLASH_FAULTS
 };
 

@@ -230,6 +230,11 @@ static void inproc_close(struct chip *c)
     free(p);
 }
 
+static void inproc_release(struct chip *c)
+{
+    inproc_of(c)->probed = false;
+}
+
 static const struct chip_ops ops = {
     .probe = inproc_probe,
     .otp_read = inproc_otp_read,
@@ -243,6 +248,7 @@ static const struct chip_ops ops = {
     .run = inproc_run,
     .rdp_set = inproc_rdp_set,
     .close = inproc_close,
+    .release = inproc_release,
 };
 
 enum err_code inproc_open(struct chip **out, const struct chip_desc *desc, const char *path, struct err *e)

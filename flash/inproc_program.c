@@ -93,11 +93,11 @@ enum err_code inproc_otp_program(struct chip *c, uint32_t cell, const uint8_t *b
     return ERR_OK;
 }
 
-enum err_code inproc_otp_locks(struct chip *c, uint32_t *locked, struct err *e)
+enum err_code inproc_otp_locks(struct chip *c, uint32_t *locked, uint32_t *torn, struct err *e)
 {
     struct inproc *p = inproc_of(c);
     const struct chip_desc *d = c->desc;
-    uint32_t found = 0, byte = 0;
+    uint32_t zero = 0, between = 0, byte = 0;
     enum err_code rc;
 
     if ((rc = inproc_ready(p, "otp locks", false, e)) != ERR_OK)
@@ -105,9 +105,11 @@ enum err_code inproc_otp_locks(struct chip *c, uint32_t *locked, struct err *e)
     for (uint32_t i = 0; d->otp.block != 0 && i < d->otp.size / d->otp.block; i++) {
         if (!port_read(&p->port, d->otp.lock_base + i, 1, &byte))
             return inproc_lost(p, FLASH_READ_FAILED, "otp locks", d->otp.lock_base + i, e);
-        found |= (byte == 0 ? 1u : 0u) << i;
+        zero |= (byte == 0 ? 1u : 0u) << i;
+        between |= (byte != 0 && byte != 0xFF ? 1u : 0u) << i;
     }
-    *locked = found;
+    *locked = zero;
+    *torn = between;
     return ERR_OK;
 }
 

@@ -9,6 +9,7 @@
 struct otp_seen {
     uint8_t bytes[CHIP_OTP_MAX];
     enum otp_cell_state state[CHIP_OTP_MAX];
+    uint32_t locked, lock_torn; /* blocks */
 };
 
 static enum err_code range_fault(const struct otp_span *s, struct err *e)
@@ -77,8 +78,12 @@ static bool on_the_way(const struct chip_desc *d, const uint8_t *have, const uin
     return lost == 0;
 }
 
-static enum otp_action judge(const struct chip_desc *d, const uint8_t *image, const struct otp_seen *seen, uint32_t locked,
-                             uint32_t i)
+static bool in_block(const struct chip_desc *d, uint32_t blocks, uint32_t cell)
+{
+    return d->otp.lock_base != 0 && (blocks >> cell * d->otp.cell / d->otp.block & 1) != 0;
+}
+
+static enum otp_action judge(const struct chip_desc *d, const uint8_t *image, const struct otp_seen *seen, uint32_t i)
 {
     const uint32_t cell = d->otp.cell, at = i * cell;
 
@@ -88,9 +93,7 @@ static enum otp_action judge(const struct chip_desc *d, const uint8_t *image, co
         return OTP_SKIP;
     if (!all_ones(seen->bytes + at, cell))
         return on_the_way(d, seen->bytes + at, image + at, cell) ? OTP_SPENT : OTP_CONFLICT;
-    if (d->otp.lock_base != 0 && (locked >> at / d->otp.block & 1) != 0)
-        return OTP_NO_WRITE;
-    return OTP_WRITE;
+    return in_block(d, seen->locked | seen->lock_torn, i) ? OTP_NO_WRITE : OTP_WRITE;
 }
 
 static void count(struct otp_plan *plan, enum otp_action a, uint32_t cell)
@@ -121,7 +124,7 @@ static void reconsider(struct otp_plan *plan, const struct otp_seen *seen)
 
 static enum err_code verdict(const struct otp_plan *plan, const struct otp_seen *seen, struct err *e)
 {
-    enum flash_fault_id id = FLASH_OTP_LOCKED;
+    enum flash_fault_id id = plan->n_lock_torn != 0 ? FLASH_OTP_LOCK_TORN : FLASH_OTP_LOCKED;
 
     if (plan->n_conflict + plan->n_spent + plan->n_locked == 0)
         return ERR_OK;
@@ -140,19 +143,21 @@ static enum err_code verdict(const struct otp_plan *plan, const struct otp_seen 
 enum err_code otp_plan_make(struct chip *c, const struct otp_job *job, struct otp_plan *plan, struct err *e)
 {
     const uint32_t cell = c->desc->otp.cell;
-    struct otp_seen seen = { { 0 }, { OTP_CELL_READ } };
-    uint32_t locked = 0;
+    struct otp_seen seen = { .locked = 0 };
     enum err_code rc;
 
-    if ((rc = check_spans(c->desc, job, e)) != ERR_OK || (rc = chip_otp_locks(c, &locked, e)) != ERR_OK ||
+    if ((rc = check_spans(c->desc, job, e)) != ERR_OK ||
+        (rc = chip_otp_lock_bytes(c, &seen.locked, &seen.lock_torn, e)) != ERR_OK ||
         (rc = read_spans(c, job, &seen, e)) != ERR_OK)
         goto out;
     memset(plan, 0, sizeof *plan); /* every action OTP_IGNORE */
     for (size_t s = 0; s < job->n; s++) {
         uint32_t first = job->span[s].offset / cell, end = first + job->span[s].len / cell;
         for (uint32_t i = first; i < end; i++) {
-            plan->action[i] = judge(c->desc, job->image, &seen, locked, i);
+            plan->action[i] = judge(c->desc, job->image, &seen, i);
             count(plan, plan->action[i], i);
+            if (plan->action[i] == OTP_NO_WRITE && in_block(c->desc, seen.lock_torn, i))
+                plan->n_lock_torn++;
         }
     }
     reconsider(plan, &seen);
@@ -162,14 +167,14 @@ out:
     return rc;
 }
 
-/* The UID, read now: is it still the board that was probed? */
-static enum err_code check_uid(struct chip *c, const uint8_t uid[CHIP_UID_LEN], struct err *e)
+/* The UID, read now: is it still the board that was probed?  If not, `f`. */
+static enum err_code check_uid(struct chip *c, const uint8_t uid[CHIP_UID_LEN], enum flash_fault_id f, struct err *e)
 {
     uint8_t now[CHIP_UID_LEN];
     enum err_code rc = chip_mem_read(c, c->desc->uid_addr, now, sizeof now, e);
 
     if (rc == ERR_OK && memcmp(now, uid, sizeof now) != 0)
-        rc = err_set(e, &flash_fault[FLASH_BOARD_CHANGED], "otp burn", NULL, 0, "%s", "between two reads of the UID");
+        rc = err_set(e, &flash_fault[f], "otp burn", NULL, 0, "%s", "between two reads of the UID");
     return rc;
 }
 
@@ -184,7 +189,7 @@ static enum err_code after_first(enum err_code rc, struct err *e)
                    was.subject);
 }
 
-/* *done: so many cells are programmed. */
+/* *done: so many cells are programmed, or may be. */
 static enum err_code program(struct chip *c, const struct otp_job *job, const struct otp_plan *plan, uint32_t *done,
                              otp_progress *progress, void *io, struct err *e)
 {
@@ -196,9 +201,10 @@ static enum err_code program(struct chip *c, const struct otp_job *job, const st
             if (plan->action[i] != OTP_WRITE)
                 continue;
             enum err_code rc = chip_otp_program(c, i, job->image + i * cell, e);
+            if (rc != ERR_RETRY && rc != ERR_CONFLICT) /* these promise that the cell was not touched */
+                ++*done;
             if (rc != ERR_OK)
                 return rc;
-            ++*done;
             if (progress != NULL)
                 progress(io, *done, plan->n_write);
         }
@@ -228,11 +234,11 @@ enum err_code otp_burn(struct chip *c, const struct otp_job *job, const uint8_t 
 
     if ((rc = otp_plan_make(c, job, plan, e)) != ERR_OK)
         return rc;
-    if ((rc = check_uid(c, uid, e)) != ERR_OK)
+    if ((rc = check_uid(c, uid, FLASH_BOARD_SWAPPED, e)) != ERR_OK)
         return rc;
     if (plan->n_write == 0)
         return ERR_OK;
     if ((rc = program(c, job, plan, &done, progress, io, e)) == ERR_OK && (rc = read_back(c, job, e)) == ERR_OK)
-        rc = check_uid(c, uid, e);
+        rc = check_uid(c, uid, FLASH_BOARD_CHANGED, e);
     return done == 0 ? rc : after_first(rc, e);
 }

@@ -28,7 +28,7 @@ enum hsm_pin_kind {
     HSM_PIN_URI,   /* the URI's own pin-source=file:PATH (regular file, ours, mode & 077 == 0; one trailing newline is taken
                       off) */
     HSM_PIN_FD,    /* read once from descriptor fd, to its end */
-    HSM_PIN_PROMPT /* ask on /dev/tty, naming the token */
+    HSM_PIN_PROMPT /* ask on /dev/tty, once, naming the token, without echo; a signal that is caught ends the question */
 };
 struct hsm_pin_source {
     enum hsm_pin_kind kind;
@@ -55,14 +55,17 @@ const char *hsm_token_label(const struct hsm *h);
 /* ---- token keys, made at a ceremony ---- */
 
 enum hsm_key_kind {
-    HSM_KEK,       /* "kek", AES-256: wraps and unwraps private keys; EXTRACTABLE only with WRAP_WITH_TRUSTED */
-    HSM_MASTER,    /* "master/LINE", AES-256: DERIVE by CKM_AES_ECB_ENCRYPT_DATA only; leaves as a KEK does */
-    HSM_SIGNER,    /* P-256: SIGN by CKM_ECDSA; never leaves */
-    HSM_KEK_SECRET /* "kek-secret", AES-256: wraps and unwraps the 32-byte secrets of devices; leaves as a KEK does */
+    HSM_KEK,        /* "kek", AES-256: wraps and unwraps private keys; EXTRACTABLE only with WRAP_WITH_TRUSTED */
+    HSM_MASTER,     /* "master/LINE", AES-256: DERIVE by CKM_AES_ECB_ENCRYPT_DATA only; leaves as a KEK does */
+    HSM_SIGNER,     /* P-256: SIGN by CKM_ECDSA; never leaves */
+    HSM_KEK_SECRET, /* "kek-secret", AES-256: wraps and unwraps the 32-byte secrets of devices; leaves as a KEK does */
+    HSM_LOG_SIGNER  /* "checkpoint", Ed25519: SIGN by CKM_EDDSA; never leaves.  In a token of its own: libp11 0.4.12 finds
+                       no key at all in a token that holds an Edwards key */
 };
 
 /* The token's key of that label and kind: found, or made from this room's template, and read back attribute by attribute.
- * ERR_CONFLICT: there is one whose attributes are not the template's, or there are two.  *made (may be NULL) tells. */
+ * ERR_CONFLICT: there is one whose attributes are not the template's, or there are two.  *made (may be NULL) tells.
+ * ERR_UNAVAILABLE: the module has no such keys; err.subject names the mechanism that it lacks. */
 enum err_code hsm_key_ensure(struct hsm *h, enum hsm_key_kind kind, const char *label, struct hsm_key **out, bool *made,
                              struct err *e);
 /* As above, but never makes one: ERR_UNAVAILABLE when absent. */
@@ -71,7 +74,7 @@ void hsm_key_free(
     struct hsm_key *k); /* destroys session objects, forgets token objects; NULL is fine, also after hsm_close */
 
 /* Key check value: which key of that label this is; public.  CKA_CHECK_VALUE of the original (a copy has the same); of a
- * signer the first bytes of SHA-256 over its point. */
+ * signer the first bytes of SHA-256 over its public key, [65] or [32]. */
 enum err_code hsm_key_kcv(struct hsm_key *k, uint8_t kcv[3], struct err *e);
 
 /* Move keys (KEK, KEK_SECRET, MASTER) to another token, at a ceremony of two SOs or in the embedded default's init: wrapped
@@ -136,9 +139,14 @@ enum err_code hsm_derive(struct hsm_key *master, const uint8_t data[32], uint8_t
 /* The same inside the token, for the server: *out only makes HMACs, and dies with hsm_key_free. */
 enum err_code hsm_derive_key(struct hsm_key *master, const uint8_t data[32], struct hsm_key **out, struct err *e);
 
-/* ECDSA over a SHA-256 digest: r32 | s32. */
+/* SIGNER: ECDSA over a SHA-256 digest: r32 | s32.  ERR_CONFLICT: the key is of another kind. */
 enum err_code hsm_sign(struct hsm_key *signer, const uint8_t digest[32], uint8_t sig[64], struct err *e);
 enum err_code hsm_public(struct hsm_key *signer, uint8_t pk[65], struct err *e);
+
+/* LOG_SIGNER: Ed25519 (RFC 8032 s.5.1, the pure form) over the message itself, never over a digest of it: R32 | S32.  It has
+ * verified under the public key when it is given out.  ERR_CONFLICT: the key is of another kind. */
+enum err_code hsm_sign_message(struct hsm_key *signer, const void *message, size_t len, uint8_t sig[64], struct err *e);
+enum err_code hsm_public_ed25519(struct hsm_key *signer, uint8_t pk[32], struct err *e); /* RFC 8032 s.5.1.2 */
 
 enum err_code hsm_random(struct hsm *h, void *out, size_t len, struct err *e);
 
@@ -153,5 +161,8 @@ enum err_code hsm_softhsm_init(const char *workspace, const char *label, char *u
 enum err_code hsm_softhsm_so_uri(const char *workspace, const char *label, char *uri, size_t uri_max, struct err *e);
 /* Refresh the kept copies of the workspace's tokens after a ceremony made token objects. */
 enum err_code hsm_softhsm_keep(const char *workspace, const char *label, struct err *e);
+/* Put back what a login that was killed left empty, as hsm_open does, but without a login, which would change the files.
+ * Nothing to do: nothing is changed. */
+enum err_code hsm_softhsm_mend(const char *workspace, struct err *e);
 
 #endif

@@ -29,6 +29,11 @@ struct hsm_key *key_new(struct hsm *h, struct hsm_key *parent, enum key_source s
     return k;
 }
 
+bool key_is_signer(enum hsm_key_kind kind)
+{
+    return kind == HSM_SIGNER || kind == HSM_LOG_SIGNER;
+}
+
 void hsm_key_free(struct hsm_key *k)
 {
     struct hsm *h;
@@ -101,7 +106,7 @@ static enum err_code find_public(struct hsm_key *k, CK_OBJECT_HANDLE private, bo
     template_bytes(&t, CKA_ID, id, sizeof id);
     if ((rc = find(k->h, &t, found, &n, e)) != ERR_OK || n != 1)
         return rc;
-    *there = point_read(k->h->f, k->h->work, found[0], k->pk) == CKR_OK;
+    *there = (k->kind == HSM_LOG_SIGNER ? point_read_ed25519 : point_read)(k->h->f, k->h->work, found[0], k->pk) == CKR_OK;
     k->public = found[0];
     return ERR_OK;
 }
@@ -135,7 +140,7 @@ static bool is_whole(struct hsm *h, CK_OBJECT_HANDLE o, enum hsm_key_kind kind)
 {
     uint8_t bytes[64];
 
-    if (kind == HSM_SIGNER)
+    if (key_is_signer(kind))
         return read_bytes(h, o, CKA_EC_PARAMS, bytes, sizeof bytes) > 0;
     return read_check_value(h, o, bytes);
 }
@@ -148,7 +153,7 @@ static enum err_code find_key(struct hsm_key *k, CK_OBJECT_HANDLE *out, struct e
     enum err_code rc;
 
     template_flag(&t, CKA_TOKEN, true);
-    template_number(&t, CKA_CLASS, k->kind == HSM_SIGNER ? CKO_PRIVATE_KEY : CKO_SECRET_KEY);
+    template_number(&t, CKA_CLASS, key_is_signer(k->kind) ? CKO_PRIVATE_KEY : CKO_SECRET_KEY);
     template_bytes(&t, CKA_LABEL, k->label, strlen(k->label));
     if ((rc = find(k->h, &t, found, &n, e)) != ERR_OK)
         return rc;
@@ -180,24 +185,24 @@ static enum err_code read_kcv(struct hsm_key *k, CK_OBJECT_HANDLE o, uint8_t kcv
     bool there;
     enum err_code rc;
 
-    if (k->kind != HSM_SIGNER)
+    if (!key_is_signer(k->kind))
         return read_check_value(k->h, o, kcv) ? ERR_OK : wrong(k, "CKA_CHECK_VALUE", e);
     if ((rc = find_public(k, o, &there, e)) != ERR_OK)
         return rc;
     if (!there)
         return wrong(k, "its public key is gone", e);
-    memcpy(kcv, SHA256(k->pk, sizeof k->pk, digest), 3);
+    memcpy(kcv, SHA256(k->pk, k->kind == HSM_LOG_SIGNER ? 32 : 65, digest), 3);
     return ERR_OK;
 }
 
 static enum err_code check(struct hsm_key *k, CK_OBJECT_HANDLE o, struct err *e)
 {
     struct hsm *h = k->h;
-    const struct profile *p = &h->module->profile;
+    const struct module_profile *p = &h->module->profile;
     const char *made = template_differs(h->f, h->work, o, k->kind, KEY_MADE, p->wrap), *copied;
     CK_BBOOL local;
 
-    if (p->not_enforced != NULL && k->kind != HSM_SIGNER)
+    if (p->not_enforced != NULL && !key_is_signer(k->kind))
         return err_set(e, &hsm_fault[HSM_NOT_ENFORCED], "C_UnwrapKey", NULL, 0, "token '%s': key '%s': %s", h->label,
                        k->label, p->not_enforced);
     k->origin = KEY_MADE;
@@ -227,20 +232,31 @@ enum err_code key_bind_token(struct hsm_key *k, struct err *e)
 
 /* ---- making ---- */
 
-static CK_RV generate_pair(struct hsm *h, struct template *prv, const char *label, const uint8_t id[KEY_ID_BYTES],
-                           CK_OBJECT_HANDLE *out)
+static CK_RV generate_pair(struct hsm_key *k, struct template *prv, const uint8_t id[KEY_ID_BYTES], CK_OBJECT_HANDLE *out)
 {
-    CK_MECHANISM m = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+    CK_MECHANISM m = { k->kind == HSM_LOG_SIGNER ? CKM_EC_EDWARDS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, NULL, 0 };
     struct template pub;
     CK_OBJECT_HANDLE public;
 
-    template_device_public(&pub);
-    template_set_flag(&pub, CKA_TOKEN, true);
-    template_flag(&pub, CKA_VERIFY, true);
-    template_flag(&pub, CKA_MODIFIABLE, false);
-    template_bytes(&pub, CKA_LABEL, label, strlen(label));
-    template_bytes(&pub, CKA_ID, id, KEY_ID_BYTES);
-    return h->f->C_GenerateKeyPair(h->work, &m, pub.at, pub.n, prv->at, prv->n, &public, out);
+    template_signer_public(&pub, k->kind, k->label, id);
+    return k->h->f->C_GenerateKeyPair(k->h->work, &m, pub.at, pub.n, prv->at, prv->n, &public, out);
+}
+
+/* Of what many modules lack: asked first, so that the message can name it, and no key is made that can't sign. */
+static enum err_code has_mechanisms(const struct hsm_key *k, struct err *e)
+{
+    static const struct {
+        CK_MECHANISM_TYPE number;
+        const char *name;
+    } needed[] = { { CKM_EC_EDWARDS_KEY_PAIR_GEN, "CKM_EC_EDWARDS_KEY_PAIR_GEN" }, { CKM_EDDSA, "CKM_EDDSA" } };
+    CK_MECHANISM_INFO info;
+    CK_RV rv;
+
+    for (size_t i = 0; k->kind == HSM_LOG_SIGNER && i < sizeof needed / sizeof *needed; i++)
+        if ((rv = k->h->f->C_GetMechanismInfo(k->h->slot, needed[i].number, &info)) == CKR_MECHANISM_INVALID)
+            return err_set(e, &hsm_fault[HSM_MECHANISM], "C_GetMechanismInfo", "CKR", (long)rv,
+                           "token '%s': key '%s' (Ed25519) needs %s", k->h->label, k->label, needed[i].name);
+    return ERR_OK;
 }
 
 static enum err_code make(struct hsm_key *k, struct err *e)
@@ -251,14 +267,17 @@ static enum err_code make(struct hsm_key *k, struct err *e)
     CK_OBJECT_HANDLE o;
     struct template t;
     CK_RV rv;
+    enum err_code rc = has_mechanisms(k, e);
 
-    if (h->module->profile.not_enforced != NULL && k->kind != HSM_SIGNER)
+    if (rc != ERR_OK)
+        return rc;
+    if (h->module->profile.not_enforced != NULL && !key_is_signer(k->kind))
         return err_set(e, &hsm_fault[HSM_NOT_ENFORCED], "C_GenerateKey", NULL, 0, "token '%s': key '%s': %s", h->label,
                        k->label, h->module->profile.not_enforced);
     if ((rv = h->f->C_GenerateRandom(h->work, id, sizeof id)) != CKR_OK)
         return token_fail(h, HSM_CALL, "C_GenerateRandom", rv, e);
     template_token_key(&t, k->kind, KEY_MADE, h->module->profile.wrap, k->label, id);
-    rv = k->kind == HSM_SIGNER ? generate_pair(h, &t, k->label, id, &o) : h->f->C_GenerateKey(h->work, &m, t.at, t.n, &o);
+    rv = key_is_signer(k->kind) ? generate_pair(k, &t, id, &o) : h->f->C_GenerateKey(h->work, &m, t.at, t.n, &o);
     return rv == CKR_OK ? ERR_OK : token_fail(h, HSM_CALL, "C_GenerateKey", rv, e);
 }
 

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -69,27 +71,69 @@ static enum err_code from_uri(struct pin *pin, const char *uri_source, const cha
     return from_file(pin, uri_source, e);
 }
 
-static enum err_code from_prompt(struct pin *pin, const char *who, struct err *e)
+/* Echo off; and no key that would stop or kill us before it is on again. */
+static struct termios hide(const struct termios *shown)
+{
+    struct termios t = *shown;
+
+    t.c_lflag &= (tcflag_t) ~(ECHO | ECHONL);
+    t.c_cc[VSUSP] = t.c_cc[VQUIT] = _POSIX_VDISABLE;
+    return t;
+}
+
+/* A whole line, or -1 with errno.  ppoll, for it ends by a signal whose handler has SA_RESTART, and read does not. */
+static ssize_t read_line(int fd, struct pin *pin, const sigset_t *mask)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    return ppoll(&p, 1, NULL, mask) < 0 ? -1 : read(fd, pin->text, sizeof pin->text);
+}
+
+/* SIGINT, SIGTERM and SIGHUP get through only while we wait: so none is missed, and the echo comes back in any case. */
+static ssize_t ask(int fd, struct pin *pin, const char *who)
 {
     struct termios shown, hidden;
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    sigset_t stop, before;
     ssize_t n = -1;
+    int error;
 
-    if (fd < 0 || tcgetattr(fd, &shown) != 0) {
-        if (fd >= 0)
-            close(fd);
+    if (tcgetattr(fd, &shown) != 0)
+        return -1;
+    hidden = hide(&shown);
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGINT);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &stop, &before);
+    if (tcsetattr(fd, TCSAFLUSH, &hidden) == 0) { /* before the question: nothing of the answer may be shown */
+        (void)dprintf(fd, "PIN of token '%s': ", who);
+        n = read_line(fd, pin, &before);
+        error = errno;
+        (void)tcsetattr(fd, TCSAFLUSH, &shown); /* best effort; what is behind the line never reaches the shell */
+        (void)dprintf(fd, "\n");
+        errno = error;
+    }
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return n;
+}
+
+static enum err_code from_prompt(struct pin *pin, const char *who, struct err *e)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    enum err_code rc = ERR_OK;
+    ssize_t n;
+
+    if (fd < 0)
         return err_errno(e, &hsm_fault[HSM_PIN_SOURCE], "/dev/tty", "token '%s': no terminal to ask on", who);
-    }
-    hidden = shown;
-    hidden.c_lflag &= (tcflag_t) ~(ECHO | ECHONL);
-    (void)dprintf(fd, "PIN of token '%s': ", who);
-    if (tcsetattr(fd, TCSAFLUSH, &hidden) == 0) {
-        n = read(fd, pin->text, sizeof pin->text);
-        (void)tcsetattr(fd, TCSAFLUSH, &shown); /* best effort: the terminal is the user's */
-    }
-    (void)dprintf(fd, "\n");
-    close(fd);
+    n = ask(fd, pin, who);
     pin->len = n > 0 ? (size_t)n : 0;
+    if (n < 0)
+        rc = err_errno(e, &hsm_fault[HSM_PIN_SOURCE], "/dev/tty", "token '%s': no PIN given", who);
+    else if (pin->len == sizeof pin->text)
+        rc = err_set(e, &hsm_fault[HSM_PIN_SOURCE], "/dev/tty", NULL, 0, "token '%s': longer than any PIN", who);
+    close(fd);
+    if (rc != ERR_OK)
+        return rc;
     if (pin->len > 0 && pin->text[pin->len - 1] == '\n')
         pin->len--;
     return pin->len > 0 ? ERR_OK

@@ -32,9 +32,9 @@ bool point_on_curve(const uint8_t pk[65])
     return on;
 }
 
-CK_RV point_read(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t pk[65])
+static CK_RV read_point(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t *pk, size_t len)
 {
-    static const uint8_t der[2] = { 0x04, 65 };
+    const uint8_t der[2] = { 0x04, (uint8_t)len };
     uint8_t have[80];
     CK_ATTRIBUTE a = { CKA_EC_POINT, have, sizeof have };
     CK_RV rv = f->C_GetAttributeValue(session, object, &a, 1);
@@ -42,14 +42,31 @@ CK_RV point_read(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDL
 
     if (rv != CKR_OK)
         return rv;
-    if (a.ulValueLen == 67 && memcmp(have, der, sizeof der) == 0)
+    if (a.ulValueLen == sizeof der + len && memcmp(have, der, sizeof der) == 0)
         point = have + sizeof der;
-    else if (a.ulValueLen == 65)
+    else if (a.ulValueLen == len)
         point = have;
-    if (point == NULL || point[0] != 0x04)
+    if (point == NULL)
         return CKR_FUNCTION_FAILED;
-    memcpy(pk, point, 65);
+    memcpy(pk, point, len);
     return CKR_OK;
+}
+
+CK_RV point_read(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t pk[65])
+{
+    uint8_t point[65];
+    CK_RV rv = read_point(f, session, object, point, sizeof point);
+
+    if (rv == CKR_OK && point[0] != POINT_CONVERSION_UNCOMPRESSED)
+        rv = CKR_FUNCTION_FAILED;
+    if (rv == CKR_OK)
+        memcpy(pk, point, sizeof point);
+    return rv;
+}
+
+CK_RV point_read_ed25519(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t pk[32])
+{
+    return read_point(f, session, object, pk, 32);
 }
 
 CK_RV point_take_secret(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t out[32])

@@ -15,6 +15,8 @@ bool point_on_curve(const uint8_t pk[65]);
 
 /* CKA_EC_POINT of a public key object: in a DER OCTET STRING, as the standard has it, or bare. */
 CK_RV point_read(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t pk[65]);
+/* The same of an Ed25519 key: y and the sign of x, RFC 8032 s.5.1.2. */
+CK_RV point_read_ed25519(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t pk[32]);
 
 /* z = x of d * pk.  Z has to leave the module: there is no HKDF inside.  Its session object is destroyed. */
 CK_RV point_ecdh(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE d, const uint8_t pk[65], uint8_t z[32]);

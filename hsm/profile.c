@@ -6,7 +6,7 @@
 #include "hsm/point.h"
 #include "hsm/template.h"
 
-static const struct profile profiles[] = {
+static const struct module_profile profiles[] = {
     { "softhsm2", CKM_AES_KEY_WRAP_PAD, OAEP_RAW, CKM_SHA_1, CKG_MGF1_SHA1, false, NULL },
     { "kwp-v3", CKM_AES_KEY_WRAP_KWP, OAEP_NATIVE, CKM_SHA256, CKG_MGF1_SHA256, false, NULL },
     { "nss", CKM_AES_KEY_WRAP_KWP, OAEP_NATIVE, CKM_SHA256, CKG_MGF1_SHA256, true, NULL },
@@ -22,7 +22,7 @@ static const unsigned char known_wrapped[24] = { 0x33, 0x7e, 0x07, 0xdc, 0xe1, 0
 struct test {
     CK_FUNCTION_LIST *f;
     CK_SESSION_HANDLE session;
-    const struct profile *p;
+    const struct module_profile *p;
     const char *call; /* the last one, for the message */
     CK_RV rv;
 };
@@ -154,7 +154,7 @@ static const char *not_enforced(struct test *t, struct life *l)
     return NULL;
 }
 
-static bool fits(struct test *t, struct profile *out)
+static bool fits(struct test *t, struct module_profile *out)
 {
     struct life l = { .len = 0 };
     bool good = is_kwp(t) && lives(t, &l);
@@ -170,7 +170,7 @@ static bool fits(struct test *t, struct profile *out)
     return good;
 }
 
-enum err_code profile_find(struct profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, const char *who,
+enum err_code profile_find(struct module_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, const char *who,
                            struct err *e)
 {
     struct test t = { .f = f, .session = session };

@@ -14,7 +14,7 @@ enum oaep_mode {
     OAEP_RAW     /* only SHA-1 inside; OAEP-SHA256 is CKM_RSA_X_509 there, unpadding here */
 };
 
-struct profile {
+struct module_profile {
     const char *name;            /* stored beside each blob: for ever */
     CK_MECHANISM_TYPE wrap;      /* RFC 5649 (KWP), no parameter */
     enum oaep_mode oaep;         /* of data */
@@ -26,7 +26,7 @@ struct profile {
 
 /* The first profile under which the module wraps, unwraps and agrees as needed, in a logged-in session.
  * ERR_UNAVAILABLE: none.  who: the token, for the message. */
-enum err_code profile_find(struct profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, const char *who,
+enum err_code profile_find(struct module_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, const char *who,
                            struct err *e) __attribute__((warn_unused_result));
 
 #endif

@@ -4,6 +4,15 @@
 
 const unsigned char template_p256[10] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
 
+/* CKA_EC_PARAMS, DER.  Ed25519 has two forms: the OID 1.3.101.112 (RFC 8410 s.3), which we give, and a PrintableString
+ * (PKCS#11 v3.0 s.2.3.3), which SoftHSM2 makes of it in the private half. */
+struct curve {
+    const unsigned char *oid, *name; /* name: NULL, none */
+};
+static const unsigned char ed25519_oid[] = { 0x06, 0x03, 0x2b, 0x65, 0x70 };
+static const unsigned char ed25519_name[] = { 0x13, 12, 'e', 'd', 'w', 'a', 'r', 'd', 's', '2', '5', '5', '1', '9' };
+static const struct curve p256 = { template_p256, NULL }, ed25519 = { ed25519_oid, ed25519_name };
+
 static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 
 void template_flag(struct template *t, CK_ATTRIBUTE_TYPE type, bool on)
@@ -37,7 +46,7 @@ void template_set_flag(struct template *t, CK_ATTRIBUTE_TYPE type, bool on)
 /* clang-format off */
 
 enum { N = -1 /* not stated, not compared */ };
-enum column { C_KEK, C_KEK_COPY, C_SECRET, C_SECRET_COPY, C_MASTER, C_MASTER_COPY, C_SIGNER, COLUMNS };
+enum column { C_KEK, C_KEK_COPY, C_SECRET, C_SECRET_COPY, C_MASTER, C_MASTER_COPY, C_SIGNER, C_LOG, COLUMNS };
 
 /* Key as made on its first token, and as copied: a copy never leaves again (EXTRACTABLE) and wraps nothing new. */
 static const enum column column[][KEY_ORIGINS] = {
@@ -45,6 +54,7 @@ static const enum column column[][KEY_ORIGINS] = {
     [HSM_KEK_SECRET] = { C_SECRET, C_SECRET_COPY },
     [HSM_MASTER] = { C_MASTER, C_MASTER_COPY },
     [HSM_SIGNER] = { C_SIGNER, C_SIGNER }, /* a signer never moves */
+    [HSM_LOG_SIGNER] = { C_LOG, C_LOG },
 };
 
 static const struct {
@@ -52,22 +62,22 @@ static const struct {
     const char *name;
     signed char is[COLUMNS];
 } flags[] = {
-    /*                                                    kek  copy  secret copy  master copy  signer */
-    { CKA_TOKEN, "CKA_TOKEN",                             { 1,   1,    1,     1,    1,     1,    1 } },
-    { CKA_PRIVATE, "CKA_PRIVATE",                         { 1,   1,    1,     1,    1,     1,    1 } },
-    { CKA_SENSITIVE, "CKA_SENSITIVE",                     { 1,   1,    1,     1,    1,     1,    1 } },
-    { CKA_EXTRACTABLE, "CKA_EXTRACTABLE",                 { 1,   0,    1,     0,    1,     0,    0 } },
-    { CKA_WRAP_WITH_TRUSTED, "CKA_WRAP_WITH_TRUSTED",     { 1,   1,    1,     1,    1,     1,    1 } },
-    { CKA_MODIFIABLE, "CKA_MODIFIABLE",                   { 0,   0,    0,     0,    0,     0,    0 } },
-    { CKA_COPYABLE, "CKA_COPYABLE",                       { 0,   0,    0,     0,    0,     0,    0 } },
-    { CKA_DESTROYABLE, "CKA_DESTROYABLE",                 { 0,   0,    0,     0,    0,     0,    0 } },
-    { CKA_WRAP, "CKA_WRAP",                               { 1,   0,    1,     0,    0,     0,    N } },
-    { CKA_UNWRAP, "CKA_UNWRAP",                           { 1,   1,    1,     1,    0,     0,    0 } },
-    { CKA_ENCRYPT, "CKA_ENCRYPT",                         { 0,   0,    0,     0,    0,     0,    N } },
-    { CKA_DECRYPT, "CKA_DECRYPT",                         { 0,   0,    0,     0,    0,     0,    0 } },
-    { CKA_SIGN, "CKA_SIGN",                               { 0,   0,    0,     0,    0,     0,    1 } },
-    { CKA_VERIFY, "CKA_VERIFY",                           { 0,   0,    0,     0,    0,     0,    N } },
-    { CKA_DERIVE, "CKA_DERIVE",                           { 0,   0,    0,     0,    1,     1,    0 } },
+    /*                                                    kek  copy  secret copy  master copy  signer log */
+    { CKA_TOKEN, "CKA_TOKEN",                             { 1,   1,    1,     1,    1,     1,    1,     1 } },
+    { CKA_PRIVATE, "CKA_PRIVATE",                         { 1,   1,    1,     1,    1,     1,    1,     1 } },
+    { CKA_SENSITIVE, "CKA_SENSITIVE",                     { 1,   1,    1,     1,    1,     1,    1,     1 } },
+    { CKA_EXTRACTABLE, "CKA_EXTRACTABLE",                 { 1,   0,    1,     0,    1,     0,    0,     0 } },
+    { CKA_WRAP_WITH_TRUSTED, "CKA_WRAP_WITH_TRUSTED",     { 1,   1,    1,     1,    1,     1,    1,     1 } },
+    { CKA_MODIFIABLE, "CKA_MODIFIABLE",                   { 0,   0,    0,     0,    0,     0,    0,     0 } },
+    { CKA_COPYABLE, "CKA_COPYABLE",                       { 0,   0,    0,     0,    0,     0,    0,     0 } },
+    { CKA_DESTROYABLE, "CKA_DESTROYABLE",                 { 0,   0,    0,     0,    0,     0,    0,     0 } },
+    { CKA_WRAP, "CKA_WRAP",                               { 1,   0,    1,     0,    0,     0,    N,     N } },
+    { CKA_UNWRAP, "CKA_UNWRAP",                           { 1,   1,    1,     1,    0,     0,    0,     0 } },
+    { CKA_ENCRYPT, "CKA_ENCRYPT",                         { 0,   0,    0,     0,    0,     0,    N,     N } },
+    { CKA_DECRYPT, "CKA_DECRYPT",                         { 0,   0,    0,     0,    0,     0,    0,     0 } },
+    { CKA_SIGN, "CKA_SIGN",                               { 0,   0,    0,     0,    0,     0,    1,     1 } },
+    { CKA_VERIFY, "CKA_VERIFY",                           { 0,   0,    0,     0,    0,     0,    N,     N } },
+    { CKA_DERIVE, "CKA_DERIVE",                           { 0,   0,    0,     0,    1,     1,    0,     0 } },
 };
 
 /* Set by the token itself; only read. */
@@ -76,23 +86,25 @@ static const struct {
     const char *name;
     signed char is[COLUMNS];
 } history[] = {
-    { CKA_LOCAL, "CKA_LOCAL",                             { 1,   0,    1,     0,    1,     0,    1 } },
-    { CKA_ALWAYS_SENSITIVE, "CKA_ALWAYS_SENSITIVE",       { 1,   0,    1,     0,    1,     0,    1 } },
-    { CKA_NEVER_EXTRACTABLE, "CKA_NEVER_EXTRACTABLE",     { 0,   0,    0,     0,    0,     0,    1 } },
+    { CKA_LOCAL, "CKA_LOCAL",                             { 1,   0,    1,     0,    1,     0,    1,     1 } },
+    { CKA_ALWAYS_SENSITIVE, "CKA_ALWAYS_SENSITIVE",       { 1,   0,    1,     0,    1,     0,    1,     1 } },
+    { CKA_NEVER_EXTRACTABLE, "CKA_NEVER_EXTRACTABLE",     { 0,   0,    0,     0,    0,     0,    1,     1 } },
 };
 
 enum { KWP = 0 /* the profile's number */ };
 static const struct {
     CK_ULONG class, type, bytes; /* bytes: CKA_VALUE_LEN, 0: none */
     CK_MECHANISM_TYPE mechanism; /* the only one allowed */
+    const struct curve *curve;   /* NULL: none */
 } numbers[COLUMNS] = {
-    [C_KEK] = { CKO_SECRET_KEY, CKK_AES, 32, KWP },
-    [C_KEK_COPY] = { CKO_SECRET_KEY, CKK_AES, 32, KWP },
-    [C_SECRET] = { CKO_SECRET_KEY, CKK_AES, 32, KWP },
-    [C_SECRET_COPY] = { CKO_SECRET_KEY, CKK_AES, 32, KWP },
-    [C_MASTER] = { CKO_SECRET_KEY, CKK_AES, 32, CKM_AES_ECB_ENCRYPT_DATA },
-    [C_MASTER_COPY] = { CKO_SECRET_KEY, CKK_AES, 32, CKM_AES_ECB_ENCRYPT_DATA },
-    [C_SIGNER] = { CKO_PRIVATE_KEY, CKK_EC, 0, CKM_ECDSA },
+    [C_KEK] = { CKO_SECRET_KEY, CKK_AES, 32, KWP, NULL },
+    [C_KEK_COPY] = { CKO_SECRET_KEY, CKK_AES, 32, KWP, NULL },
+    [C_SECRET] = { CKO_SECRET_KEY, CKK_AES, 32, KWP, NULL },
+    [C_SECRET_COPY] = { CKO_SECRET_KEY, CKK_AES, 32, KWP, NULL },
+    [C_MASTER] = { CKO_SECRET_KEY, CKK_AES, 32, CKM_AES_ECB_ENCRYPT_DATA, NULL },
+    [C_MASTER_COPY] = { CKO_SECRET_KEY, CKK_AES, 32, CKM_AES_ECB_ENCRYPT_DATA, NULL },
+    [C_SIGNER] = { CKO_PRIVATE_KEY, CKK_EC, 0, CKM_ECDSA, &p256 },
+    [C_LOG] = { CKO_PRIVATE_KEY, CKK_EC_EDWARDS, 0, CKM_EDDSA, &ed25519 },
 };
 
 /* CKA_WRAP_TEMPLATE, CKA_UNWRAP_TEMPLATE: what may go out under the key, and what comes in must be. */
@@ -164,6 +176,26 @@ void template_token_key(struct template *t, enum hsm_key_kind kind, enum key_ori
     template_flag(t, CKA_MODIFIABLE, false); /* last: SoftHSM2 keeps to it from here, within the same C_UnwrapKey */
 }
 
+/* Of a DER element with a one-byte length. */
+static size_t der_len(const unsigned char *der)
+{
+    return 2U + der[1];
+}
+
+void template_signer_public(struct template *t, enum hsm_key_kind kind, const char *label, const uint8_t id[KEY_ID_BYTES])
+{
+    const unsigned char *oid = numbers[column[kind][KEY_MADE]].curve->oid;
+
+    t->n = 0;
+    template_flag(t, CKA_TOKEN, true);
+    template_flag(t, CKA_PRIVATE, false);
+    template_flag(t, CKA_VERIFY, true);
+    template_flag(t, CKA_MODIFIABLE, false);
+    template_bytes(t, CKA_EC_PARAMS, oid, der_len(oid));
+    template_bytes(t, CKA_LABEL, label, strlen(label));
+    template_bytes(t, CKA_ID, id, KEY_ID_BYTES);
+}
+
 /* ---- reading back ---- */
 
 struct reader {
@@ -190,6 +222,12 @@ static bool is_flag(const struct reader *r, CK_ATTRIBUTE_TYPE type, signed char 
 static bool is_number(const struct reader *r, CK_ATTRIBUTE_TYPE type, CK_ULONG want)
 {
     return is(r, type, &want, sizeof want);
+}
+
+static bool is_curve(const struct reader *r, const struct curve *want)
+{
+    return is(r, CKA_EC_PARAMS, want->oid, der_len(want->oid)) ||
+           (want->name != NULL && is(r, CKA_EC_PARAMS, want->name, der_len(want->name)));
 }
 
 static bool holds(const CK_ATTRIBUTE *have, CK_ULONG n, const struct clause *c)
@@ -244,6 +282,8 @@ const char *template_differs(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_
         return "CKA_KEY_TYPE";
     if (numbers[c].bytes > 0 && origin == KEY_MADE && !is_number(&r, CKA_VALUE_LEN, numbers[c].bytes))
         return "CKA_VALUE_LEN"; /* SoftHSM2 has none for a copy */
+    if (numbers[c].curve != NULL && !is_curve(&r, numbers[c].curve))
+        return "CKA_EC_PARAMS";
     for (size_t i = 0; i < FLAGS; i++)
         if (!is_flag(&r, flags[i].type, flags[i].is[c]))
             return flags[i].name;

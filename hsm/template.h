@@ -35,6 +35,9 @@ enum key_origin { KEY_MADE, KEY_COPIED, KEY_ORIGINS };
 void template_token_key(struct template *t, enum hsm_key_kind kind, enum key_origin origin, CK_MECHANISM_TYPE wrap,
                         const char *label, const uint8_t id[KEY_ID_BYTES]);
 
+/* The public half beside a signer's private one, for C_GenerateKeyPair.  label, id: not copied. */
+void template_signer_public(struct template *t, enum hsm_key_kind kind, const char *label, const uint8_t id[KEY_ID_BYTES]);
+
 /* Read the object's attributes back.  NULL: all as in the table; else the literal name of the first that differs. */
 const char *template_differs(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, enum hsm_key_kind kind,
                              enum key_origin origin, CK_MECHANISM_TYPE wrap);

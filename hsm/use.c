@@ -1,5 +1,8 @@
 #include <string.h>
 
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
 #include "hsm/point.h"
 #include "hsm/token.h"
 
@@ -47,7 +50,7 @@ enum err_code hsm_ecdh(struct hsm_key *skR, const uint8_t pk[65], uint8_t z[32],
     return run(ecdh_step, &j, z, e);
 }
 
-/* ---- C_Sign: HMAC and ECDSA ---- */
+/* ---- C_Sign: HMAC, ECDSA and EdDSA ---- */
 
 static enum err_code sign(struct hsm *h, struct job *j, CK_MECHANISM_TYPE mechanism, struct err *e)
 {
@@ -83,6 +86,11 @@ static enum err_code ecdsa_step(struct hsm *h, void *io, struct err *e)
     return sign(h, io, CKM_ECDSA, e);
 }
 
+static enum err_code eddsa_step(struct hsm *h, void *io, struct err *e)
+{
+    return sign(h, io, CKM_EDDSA, e);
+}
+
 enum err_code hsm_hmac(struct hsm_key *k, const uint8_t *data, size_t len, uint8_t mac[32], struct err *e)
 {
     struct job j = { .k = k, .in = data, .len = len, .out_len = 32 };
@@ -90,20 +98,67 @@ enum err_code hsm_hmac(struct hsm_key *k, const uint8_t *data, size_t len, uint8
     return run(hmac_step, &j, mac, e);
 }
 
+static enum err_code must_be(const struct hsm_key *k, enum hsm_key_kind kind, const char *op, struct err *e)
+{
+    if (k->source == KEY_OF_TOKEN && k->kind == kind)
+        return ERR_OK;
+    return err_set(e, &hsm_fault[HSM_KEY_WRONG], op, NULL, 0, "token '%s': key '%s' is no signer of that kind", k->h->label,
+                   k->label);
+}
+
 enum err_code hsm_sign(struct hsm_key *signer, const uint8_t digest[32], uint8_t sig[64], struct err *e)
 {
     struct job j = { .k = signer, .in = digest, .len = 32, .out_len = 64 };
+    enum err_code rc = must_be(signer, HSM_SIGNER, "hsm_sign", e);
 
-    return run(ecdsa_step, &j, sig, e);
+    return rc == ERR_OK ? run(ecdsa_step, &j, sig, e) : rc;
 }
 
 enum err_code hsm_public(struct hsm_key *signer, uint8_t pk[65], struct err *e)
 {
-    if (signer->source != KEY_OF_TOKEN || signer->kind != HSM_SIGNER)
-        return err_set(e, &hsm_fault[HSM_KEY_WRONG], "hsm_public", NULL, 0, "token '%s': key '%s' has no public half",
-                       signer->h->label, signer->label);
-    memcpy(pk, signer->pk, 65);
+    enum err_code rc = must_be(signer, HSM_SIGNER, "hsm_public", e);
+
+    if (rc == ERR_OK)
+        memcpy(pk, signer->pk, 65);
+    return rc;
+}
+
+static bool verifies(const uint8_t pk[32], const uint8_t *message, size_t len, const uint8_t sig[64])
+{
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, pk, 32);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool good = key != NULL && md != NULL && EVP_DigestVerifyInit(md, NULL, NULL, NULL, key) == 1 &&
+                EVP_DigestVerify(md, sig, 64, message, len) == 1;
+
+    if (!good)
+        ERR_clear_error(); /* told by the caller */
+    EVP_MD_CTX_free(md);
+    EVP_PKEY_free(key);
+    return good;
+}
+
+enum err_code hsm_sign_message(struct hsm_key *signer, const void *message, size_t len, uint8_t sig[64], struct err *e)
+{
+    struct job j = { .k = signer, .in = message, .len = len, .out_len = 64 };
+    uint8_t made[64];
+    enum err_code rc = must_be(signer, HSM_LOG_SIGNER, "hsm_sign_message", e);
+
+    if (rc != ERR_OK || (rc = run(eddsa_step, &j, made, e)) != ERR_OK)
+        return rc;
+    if (!verifies(signer->pk, message, len, made)) /* its public half is another's, or the module is at fault */
+        return err_set(e, &hsm_fault[HSM_SELF_TEST], "C_Sign", NULL, 0,
+                       "token '%s': a signature of key '%s' does not verify", signer->h->label, signer->label);
+    memcpy(sig, made, sizeof made);
     return ERR_OK;
+}
+
+enum err_code hsm_public_ed25519(struct hsm_key *signer, uint8_t pk[32], struct err *e)
+{
+    enum err_code rc = must_be(signer, HSM_LOG_SIGNER, "hsm_public_ed25519", e);
+
+    if (rc == ERR_OK)
+        memcpy(pk, signer->pk, 32);
+    return rc;
 }
 
 /* ---- derivation from a master ---- */

@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "base/clock.h"
+#include "flash/fault.h"
 #include "flash/otp.h"
 #include "station/task.h"
 
@@ -28,17 +30,41 @@ enum err_code intent_step(struct task *t, struct err *e)
     return ERR_OK;
 }
 
-/* Under an intent, cells that can't become its image are the part's end; a board swapped meanwhile is ERR_INCOMPLETE. */
-static enum err_code judge(struct task *t, enum err_code rc, struct err *e)
+/* The whole image is compared here, the secret's cells as well.  A controller that refuses a pulse has said all: the cell
+ * that it refuses may well read as blank. */
+static enum err_code look_again(struct task *t, const struct otp_job *job, struct err *e)
 {
     const struct err was = *e;
+    struct otp_plan now;
+    enum err_code rc;
 
+    if (was.fault == &flash_fault[FLASH_OTP_REFUSED])
+        return ERR_OK;
+    if ((rc = probe_again(t, e)) == ERR_OK)
+        rc = otp_plan_make(t->s->chip, job, &now, e);
     if (rc != ERR_DAMAGED && rc != ERR_CONFLICT)
-        return rc;
+        return unsteady(t, &was, e);
+    *e = was;
+    return ERR_OK;
+}
+
+/* Under an intent, cells that can't become its image are the part's end; a board swapped meanwhile is ERR_INCOMPLETE. */
+static enum err_code judge(struct task *t, const struct otp_job *job, enum err_code rc, struct err *e)
+{
+    if ((rc != ERR_DAMAGED && rc != ERR_CONFLICT) || look_again(t, job, e) != ERR_OK)
+        return e->code;
+    const struct err was = *e;
     if (rc == ERR_CONFLICT)
         (void)err_set(e, &station_fault[STATION_UNLIKE], was.op, was.source, was.native, "%s: %s", was.fault->name,
                       was.subject);
     return task_quarantine(t, e);
+}
+
+static void note_time(void *io, uint32_t done, uint32_t total)
+{
+    (void)done;
+    (void)total;
+    *(uint64_t *)io = clock_mono_ns();
 }
 
 enum err_code burn_step(struct task *t, struct err *e)
@@ -47,6 +73,7 @@ enum err_code burn_step(struct task *t, struct err *e)
     struct otp_span span[OTP_SPANS_MAX];
     struct otp_job job = { .image = t->image, .span = span };
     struct otp_plan plan;
+    uint64_t last_cell = 0;
     enum err_code rc;
 
     if (t->device.state != DEV_BURNING)
@@ -56,7 +83,11 @@ enum err_code burn_step(struct task *t, struct err *e)
     job.n = otp_image_spans(t->image, in);
     for (size_t i = 0; i < job.n; i++)
         span[i] = (struct otp_span){ in[i].offset, in[i].len };
-    rc = judge(t, otp_burn(t->s->chip, &job, t->r->identity.uid, &plan, NULL, NULL, e), e);
+    rc = otp_burn(t->s->chip, &job, t->r->identity.uid, &plan, note_time, &last_cell, e);
+    if (rc != ERR_OK)
+        rc = judge(t, &job, rc, e);
+    t->r->read_back_ns = last_cell > 0 ? clock_mono_ns() - last_cell : 0;
     image_wipe(t);
+    t->begun = t->begun || rc == ERR_OK;
     return rc == ERR_OK ? task_advance(t, DEV_BURNING, DEV_VERIFIED, NULL, e) : rc;
 }

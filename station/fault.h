@@ -31,6 +31,14 @@ enum station_fault_id {
     STATION_DEVICE_SAYS,
     STATION_PROOF,
     STATION_INTERRUPTED, /* another room's fault, after the first irreversible step */
+    STATION_CONSOLE_IN_USE,
+    STATION_CONSOLE_TIMEOUT,
+    STATION_CONSOLE_PROOF, /* its proof over the console does not open */
+    STATION_CONSOLE_SAYS,  /* the device says a code there */
+    STATION_CONSOLE_STOPPED,
+    STATION_UNSTEADY,        /* two looks at the chip say different things; nothing was burned */
+    STATION_UNSTEADY_BURNED, /* the same, under an intent */
+    STATION_LOCK_MISSING,    /* the lock was ordered, and is not there */
     STATION_FAULTS
 };
 

@@ -29,13 +29,13 @@ static enum err_code find_stranger(struct task *t, enum otp_found *found, struct
     const struct chip_desc *d = t->s->chip->desc;
     const uint32_t n = d->otp.size / d->otp.cell;
     struct cells c = { { 0 }, { OTP_CELL_READ } };
-    uint32_t locked = 0;
+    uint32_t locked = 0, lock_torn = 0;
     enum err_code rc;
 
-    if ((rc = chip_otp_locks(t->s->chip, &locked, e)) != ERR_OK ||
+    if ((rc = chip_otp_lock_bytes(t->s->chip, &locked, &lock_torn, e)) != ERR_OK ||
         (rc = chip_otp_read(t->s->chip, 0, n, c.bytes, c.state, e)) != ERR_OK)
         return rc;
-    *found = locked == 0 ? FOUND_BLANK : FOUND_OTHER;
+    *found = lock_torn != 0 ? FOUND_TORN : locked != 0 ? FOUND_OTHER : FOUND_BLANK;
     for (uint32_t i = 0; i < n; i++)
         if (c.state[i] != OTP_CELL_READ)
             *found = FOUND_TORN;
@@ -115,17 +115,18 @@ static enum err_code look_at_secret(struct task *t, struct otp_span secret, bool
     return ERR_OK;
 }
 
-static enum otp_found judge(const struct task *t, const struct otp_job *job, const struct otp_plan *plan, bool torn)
+static enum otp_found judge(const struct task *t, const struct otp_job *job, const struct otp_plan *plan, bool torn,
+                            bool secret_begun)
 {
     bool any;
 
-    if (plan->n_spent != 0 || torn)
+    if (plan->n_spent != 0 || plan->n_lock_torn != 0 || torn)
         return FOUND_TORN;
     if (plan->n_conflict != 0 || plan->n_locked != 0 || !is_prefix(t, job, plan, &any))
         return FOUND_OTHER;
     if (plan->n_write == 0)
         return FOUND_WHOLE;
-    return any ? FOUND_PREFIX : FOUND_BLANK;
+    return any || secret_begun ? FOUND_PREFIX : FOUND_BLANK;
 }
 
 static enum err_code find_ours(struct task *t, enum otp_found *found, uint32_t *cells, struct err *e)
@@ -145,7 +146,7 @@ static enum err_code find_ours(struct task *t, enum otp_found *found, uint32_t *
         return rc;
     if ((rc = look_at_secret(t, secret, &torn, &blank, e)) != ERR_OK)
         return rc;
-    *found = judge(t, &job, &plan, torn);
+    *found = judge(t, &job, &plan, torn, blank < secret.len / t->s->chip->desc->otp.cell);
     *cells = *found == FOUND_WHOLE ? 0 : plan.n_write + blank;
     return ERR_OK;
 }

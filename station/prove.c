@@ -86,14 +86,29 @@ static enum err_code check(struct task *t, const struct mailbox_view *v, const u
     return err_set(e, &station_fault[STATION_PROOF], was.op, was.source, was.native, "%s", was.subject);
 }
 
-enum err_code proof_step(struct task *t, struct err *e)
+static enum err_code prove_once(struct task *t, struct answer *a, struct err *e)
 {
     uint8_t challenge[MAILBOX_PROOF_REQUEST_LEN]; /* used once: it dies with this call */
-    struct answer a;
     enum err_code rc;
 
-    if ((rc = hsm_random(t->s->line, challenge, sizeof challenge, e)) != ERR_OK ||
-        (rc = ask(t, challenge, &a, e)) != ERR_OK || (rc = check(t, &a.view, challenge, e)) != ERR_OK)
+    if ((rc = hsm_random(t->s->line, challenge, sizeof challenge, e)) != ERR_OK || (rc = ask(t, challenge, a, e)) != ERR_OK)
         return rc;
-    return task_advance(t, DEV_VERIFIED, DEV_PROVED, NULL, e);
+    return check(t, &a->view, challenge, e);
+}
+
+/* A half-written firmware that ran while power came back has left the note of its fault in RAM, and the whole one tells it
+ * at its first start: what it says after that is its own. */
+static bool is_old_note(const struct answer *a)
+{
+    return a->view.state == MAILBOX_ERROR && a->view.len > 0 && a->view.data[0] == DEVICE_FAULT;
+}
+
+enum err_code proof_step(struct task *t, struct err *e)
+{
+    struct answer a = { .view = { 0 } };
+    enum err_code rc = prove_once(t, &a, e);
+
+    if (rc == ERR_NO && is_old_note(&a))
+        rc = prove_once(t, &a, e);
+    return rc == ERR_OK ? task_advance(t, DEV_VERIFIED, DEV_PROVED, NULL, e) : rc;
 }

@@ -15,8 +15,10 @@ enum otp_found { /* what the chip holds, compared with the image of the intent i
                  FOUND_WHOLE_UNFIT, /* the image, but firmware or locks are not as the line leaves them; asked for DONE only
                                      */
                  FOUND_OTHER,       /* anything else; without an intent: anything at all, or a locked block */
-                 FOUND_TORN,        /* a cell can't be read, or was cut in its pulse */
-                 FOUND_CLOSED,      /* readout protection level 1: OTP can't be read */
+                 FOUND_TORN, /* a cell can't be read, or was cut in its pulse; or the lock byte of an unfinished block was */
+                 FOUND_CLOSED, /* readout protection level 1: OTP can't be read */
+                 FOUND_SILENT, /* level 2: no debug port; over the console a device proved that it is the one of the journal
+                                */
                  FOUND_KINDS
 };
 
@@ -25,7 +27,7 @@ enum { JOURNAL_NONE = DEV_STATES }; /* no row for this UID; else enum device_sta
 enum recovery_action {
     RECOVER_GO_ON,     /* take the steps from `first` on */
     RECOVER_REWORK,    /* the same, as an event: DONE -> VERIFIED before */
-    RECOVER_ALREADY,   /* nothing to do */
+    RECOVER_ALREADY,   /* it is done; from `first` on there is only to be looked whether it still is */
     RECOVER_REFUSE,    /* `fault`; there is no row that could be quarantined, or it stays as it is */
     RECOVER_QUARANTINE /* `fault`, recorded */
 };

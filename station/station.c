@@ -5,16 +5,22 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "flash/fault.h"
 #include "station/task.h"
 
 static const struct {
     const char *name;
     task_step *run;
 } steps[STATION_STEPS] = {
-    [STEP_PROBE] = { "probe", probe_step },    [STEP_EXAM] = { "exam", exam_step },
-    [STEP_KEY] = { "key", key_step },          [STEP_INTENT] = { "intent", intent_step },
-    [STEP_BURN] = { "burn", burn_step },       [STEP_FIRMWARE] = { "firmware", firmware_step },
-    [STEP_PROOF] = { "proof", proof_step },    [STEP_LOCK] = { "lock", lock_step },
+    [STEP_PROBE] = { "probe", probe_step },
+    [STEP_EXAM] = { "exam", exam_step },
+    [STEP_KEY] = { "key", key_step },
+    [STEP_INTENT] = { "intent", intent_step },
+    [STEP_BURN] = { "burn", burn_step },
+    [STEP_FIRMWARE] = { "firmware", firmware_step },
+    [STEP_PROOF] = { "proof", proof_step },
+    [STEP_LOCK] = { "lock", lock_step },
+    [STEP_CONSOLE] = { "console", console_step },
     [STEP_RECORD] = { "record", record_step },
 };
 
@@ -52,6 +58,27 @@ enum err_code task_advance(struct task *t, enum device_state from, enum device_s
     return rc;
 }
 
+enum err_code probe_again(struct task *t, struct err *e)
+{
+    struct chip_identity id;
+    enum err_code rc = chip_probe(t->s->chip, &id, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    if (memcmp(id.uid, t->r->identity.uid, sizeof id.uid) != 0)
+        return err_set(e, &flash_fault[FLASH_BOARD_CHANGED], "exam", NULL, 0, "%s", "between two looks");
+    t->r->identity = id;
+    return ERR_OK;
+}
+
+enum err_code unsteady(const struct task *t, const struct err *was, struct err *e)
+{
+    const struct err first = *was;
+
+    return err_set(e, &station_fault[t->device.has_image ? STATION_UNSTEADY_BURNED : STATION_UNSTEADY], first.op,
+                   first.source, first.native, "%s: %s", first.fault->name, first.subject);
+}
+
 enum err_code task_quarantine(struct task *t, struct err *e)
 {
     char uid[2 * CHIP_UID_LEN + 1];
@@ -60,9 +87,17 @@ enum err_code task_quarantine(struct task *t, struct err *e)
     if (!t->burn)
         return e->code;
     if (t->r->has_device && t->device.state != DEV_QUARANTINED && t->device.state != DEV_VOID) {
-        if (registry_quarantine(t->s->registry, t->device.serial, e->fault->name, &second) == ERR_OK)
+        const enum err_code rc =
+            registry_quarantine(t->s->registry, t->device.serial, t->device.state, e->fault->name, &second);
+        if (rc == ERR_OK)
             t->device.state = t->r->state = DEV_QUARANTINED;
-    } else if (!t->r->has_device) {
+        else if (rc == ERR_CONFLICT) { /* while we stood still another station had the board */
+            struct device now;
+            *e = second;
+            if (registry_device(t->s->registry, t->device.serial, &now, &second) == ERR_OK)
+                task_has(t, &now);
+        }
+    } else if (!t->r->has_device && t->r->has_identity) {
         hex_encode(t->r->identity.uid, CHIP_UID_LEN, uid);
         (void)registry_event(
             t->s->registry, "board.refused",
@@ -93,7 +128,9 @@ static enum err_code go_on(struct task *t, struct err *e)
     if (t->way->action == RECOVER_REWORK)
         rc = task_advance(t, DEV_DONE, DEV_VERIFIED, "firmware or lock was lost", e);
     for (unsigned step = t->way->first; step < STATION_STEPS && rc == ERR_OK; step++) {
-        t->begun = t->begun || step >= STEP_BURN;
+        if (step == STEP_CONSOLE && t->answered) /* nobody is to be told to do something for it */
+            continue;
+        t->begun = t->begun || t->found != FOUND_BLANK || step > STEP_BURN;
         rc = take(t, (enum station_step)step, e);
     }
     return rc;
@@ -136,20 +173,20 @@ static enum err_code provision(struct task *t, struct err *e)
 
     if ((rc = take(t, STEP_PROBE, e)) != ERR_OK || (rc = take(t, STEP_EXAM, e)) != ERR_OK)
         return rc;
-    if (t->way->action == RECOVER_ALREADY)
-        return succeed(t, t->burn ? VERDICT_PASS : VERDICT_PLAN, "already-done");
+    const bool already = t->way->action == RECOVER_ALREADY;
     if (!t->burn)
-        return succeed(t, VERDICT_PLAN, "plan");
-    return (rc = go_on(t, e)) == ERR_OK ? succeed(t, VERDICT_PASS, "done") : rc;
+        return succeed(t, VERDICT_PLAN, already ? "already-done" : "plan");
+    return (rc = go_on(t, e)) == ERR_OK ? succeed(t, VERDICT_PASS, already ? "already-done" : "done") : rc;
 }
 
 enum err_code station_provision(const struct station *s, bool burn, struct provision_result *result, struct err *e)
 {
-    struct task t = { .s = s, .burn = burn, .r = result };
+    struct task t = { .s = s, .burn = burn, .r = result, .console = { .fd = -1 } };
     enum err_code rc;
 
     *result = (struct provision_result){ .verdict = VERDICT_FAIL, .code = "" };
     rc = provision(&t, e);
     image_wipe(&t);
+    console_detach(&t.console);
     return rc == ERR_OK ? rc : fail(&t, e);
 }

@@ -3,6 +3,7 @@
 #define STATION_TASK_H
 
 #include "protocol/otp_image.h"
+#include "station/console.h"
 #include "station/fault.h"
 #include "station/recovery.h"
 #include "station/station.h"
@@ -15,7 +16,10 @@ struct task {
     enum otp_found found;
     const struct recovery_row *way;
     uint32_t mailbox; /* its address */
-    bool begun;       /* something irreversible was, or may have been, done */
+    bool begun;       /* a cell is burned: by this run, or by one before it */
+    struct console console;
+    uint8_t challenge[LOCAL_CHALLENGE_LEN]; /* sent over it; used once */
+    bool answered;                          /* and the answer was good */
     bool has_image;
     uint8_t image[OTP_IMAGE_LEN]; /* whole: secret; wiped when the burn is over */
 };
@@ -24,7 +28,8 @@ typedef enum err_code task_step(struct task *t, struct err *e);
 
 /* ---- steps, in the order of enum station_step; each leaves the journal true ---- */
 
-task_step probe_step, exam_step, key_step, intent_step, burn_step, firmware_step, proof_step, lock_step, record_step;
+task_step probe_step, exam_step, key_step, intent_step, burn_step, firmware_step, proof_step, lock_step, console_step,
+    record_step;
 
 /* ---- shared ---- */
 
@@ -34,6 +39,11 @@ void task_has(struct task *t, const struct device *d);
 /* from -> to, if the journal stands at `from`; a board taken up later has that step behind it. */
 enum err_code task_advance(struct task *t, enum device_state from, enum device_state to, const char *detail, struct err *e);
 
+/* Attach afresh, and see that it is still the board that was probed: before a verdict that ends its life is believed. */
+enum err_code probe_again(struct task *t, struct err *e);
+/* The second look did not say what the first one, *was, said. */
+enum err_code unsteady(const struct task *t, const struct err *was, struct err *e);
+
 /* Record the quarantine, or the refusal of a board without a row, for the reason in *e, which stays as it is; returns its
  * code. */
 enum err_code task_quarantine(struct task *t, struct err *e);
@@ -41,6 +51,13 @@ enum err_code task_quarantine(struct task *t, struct err *e);
 /* What the chip's OTP holds, compared with the journal's image; *cells: how many are still to be burned.  Reads only, and
  * needs no token: the cells of a secret slot are looked at, but not compared. */
 enum err_code find_otp(struct task *t, enum otp_found *found, uint32_t *cells, struct err *e);
+
+/* Hold the slot's console from now on, if it has one; for a plan only look whether it is there. */
+enum err_code console_take(struct task *t, struct err *e);
+
+/* The probe failed with *e.  If that may be RDP level 2's silence, ask over the console: ERR_OK, the device and FOUND_SILENT
+ * are set; else what went wrong, which is *e as it was where nobody answered. */
+enum err_code find_silent(struct task *t, struct err *e);
 
 /* Does the part's flash hold the firmware? */
 enum err_code firmware_is_there(struct task *t, bool *same, struct err *e);

@@ -1,7 +1,8 @@
 /* verifier/verifier.h - the server side: opens what devices send, refuses replays, records frames as received.
  * Boundary: cli (open, serve) above; hsm (the server token), db, protocol below.
  * One struct verifier per process: it holds unwrapped keys and live sessions in bounded caches, wiped after use or idle
- * time. Order: a frame is opened, then recorded in one transaction, and only then its data is given out. Secrets: plaintext
+ * time. Order: a frame is opened, then recorded in one transaction, and only then its data is given out; whoever has a batch
+ * of the registry open gives out nothing before its commit, and closes the verifier if that fails. Secrets: plaintext
  * is the caller's; keys never leave this room.  Errors of one frame are results, not failures of the call.
  * Processes: fork first, open afterwards, as for hsm.h; several verifiers on one registry agree by its UNIQUE constraints.
  * Source: docs/protocol.md, "Counters and replay". */

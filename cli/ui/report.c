@@ -1,6 +1,7 @@
 #include "cli/ui/report.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,20 +59,35 @@ json_t *report_json(const struct err *e)
     json_t *source = e->source != NULL ? json_string(e->source) : json_null();
     json_t *number = e->source != NULL && e->native != 0 ? json_integer(e->native) : json_null();
 
-    return json_pack("{s:s, s:i, s:s, s:s, s:o, s:s, s:o, s:o}", "name", e->fault->name, "exit", err_exit_status(e->code),
-                     "cause", e->fault->cause, "action", e->fault->action, "subject", report_string(e->subject), "op", e->op,
-                     "source", source, "native", number);
+    return json_pack("{s:s, s:i, s:s, s:s, s:o, s:s, s:o, s:o, s:s}", "name", e->fault->name, "exit",
+                     err_exit_status(e->code), "cause", e->fault->cause, "action", e->fault->action, "subject",
+                     report_string(e->subject), "op", e->op, "source", source, "native", number, "board",
+                     board_fate_name(fault_fate(e->fault)));
+}
+
+/* jansson drops what it has no memory for, and says nothing: what was written is read back. */
+static bool says(const char *text, const json_t *obj)
+{
+    json_t *back = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    const bool whole = back != NULL && json_object_size(back) == json_object_size(obj);
+
+    json_decref(back);
+    return whole;
 }
 
 enum err_code report_object(json_t *obj, struct err *e)
 {
-    if (obj == NULL)
-        return err_set(e, &cli_fault[CLI_NO_MEMORY], "json_pack", NULL, 0, "the answer");
-    int rc = json_dumpf(obj, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = obj != NULL ? json_dumps(obj, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    const bool whole = says(text, obj);
+    int rc = 0;
+
     json_decref(obj);
-    if (rc != 0 || fputc('\n', stdout) == EOF)
-        return err_errno(e, &cli_fault[CLI_OUTPUT], "write", "stdout");
-    return ERR_OK;
+    if (!whole)
+        (void)err_set(e, &cli_fault[CLI_NO_MEMORY], "json_dumps", NULL, 0, "the answer");
+    else if ((rc = printf("%s\n", text)) < 0)
+        (void)err_errno(e, &cli_fault[CLI_OUTPUT], "write", "stdout");
+    free(text);
+    return whole && rc >= 0 ? ERR_OK : e->code;
 }
 
 enum err_code report_flush(struct err *e)

@@ -13,8 +13,8 @@ void report_line(FILE *out, const struct err *e);
 /* "fuseline: " and the line; and, but for a misuse, "hint: ACTION". */
 void report_text(FILE *out, const struct err *e);
 
-/* A new {"name", "exit", "cause", "action", "subject", "op", "source", "native"}; source and native are null where the
- * failure has none; native is never 0.  NULL: no memory. */
+/* A new {"name", "exit", "cause", "action", "subject", "op", "source", "native", "board"}; source and native are null where
+ * the failure has none; native is never 0.  NULL: no memory. */
 json_t *report_json(const struct err *e);
 
 /* A JSON string; bytes that are no UTF-8 become '?'.  NULL: no memory. */

@@ -13,6 +13,7 @@
 enum {
     CHIP_UID_LEN = 12,   /* bytes; 96-bit unique device ID */
     CHIP_OTP_MAX = 1024, /* bytes; largest OTP area of any entry */
+    CHIP_CELL_MAX = 8,   /* bytes; largest cell */
     CHIP_SECTORS_MAX = 4 /* runs of equal sectors */
 };
 

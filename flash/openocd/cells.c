@@ -100,7 +100,7 @@ enum err_code openocd_otp_read(struct chip *c, uint32_t first, uint32_t n, uint8
     return rc;
 }
 
-enum err_code openocd_otp_locks(struct chip *c, uint32_t *locked, struct err *e)
+enum err_code openocd_otp_locks(struct chip *c, uint32_t *locked, uint32_t *torn, struct err *e)
 {
     struct openocd *o = (struct openocd *)c;
     const struct chip_desc *d = c->desc;
@@ -111,16 +111,19 @@ enum err_code openocd_otp_locks(struct chip *c, uint32_t *locked, struct err *e)
     if (rc != ERR_OK)
         return rc;
     if (d->otp.lock_base == 0) {
-        *locked = 0;
+        *locked = *torn = 0;
         return ERR_OK;
     }
-    uint32_t blocks = d->otp.size / d->otp.block, bits = 0; /* <= 32, the contract's */
+    uint32_t blocks = d->otp.size / d->otp.block, zero = 0, between = 0; /* <= 32, the contract's */
     if ((rc = openocd_read_words(o, &ask, d->otp.lock_base, words, (blocks + 3) / 4, e)) != ERR_OK)
         return rc;
-    for (uint32_t b = 0; b < blocks; b++)
-        if ((words[b / 4] >> 8 * (b % 4) & 0xFF) == 0) /* RM0090 s. 3.6: 00 is locked, anything else is not */
-            bits |= 1u << b;
-    *locked = bits;
+    for (uint32_t b = 0; b < blocks; b++) {
+        const uint32_t byte = words[b / 4] >> 8 * (b % 4) & 0xFF;
+        zero |= (byte == 0 ? 1u : 0u) << b;
+        between |= (byte != 0 && byte != 0xFF ? 1u : 0u) << b;
+    }
+    *locked = zero;
+    *torn = between;
     return ERR_OK;
 }
 

@@ -104,17 +104,23 @@ proc fl_attach {} {
 
 # OpenOCD's own software reset sleeps 50 ms after the request; ours is the same two writes (ARMv7-M ARM B3.2.6, C1.6.5), and
 # `reset` then waits for the halt itself.  A slot that wires nRST keeps OpenOCD's way.
+# To run, too, the core is halted first: a reset lets go of it for a moment, and what it stood in may be a loader's remains, or
+# RAM that was wiped; the firmware would then find a fault of ours.
 proc fl_reset {halt} {
     if {![regexp {srst_only|trst_and_srst} [reset_config]]} {
-        $::fl_cpu configure -event reset-assert [list fl_sysresetreq $halt]
+        $::fl_cpu configure -event reset-assert fl_sysresetreq
     }
-    reset [expr {$halt ? "halt" : "run"}]
+    reset halt
+    if {!$halt} {
+        write_memory 0xE000EDFC 32 0x01000000 ;# DEMCR: TRCENA alone; the firmware's own resets must not halt it
+        resume
+    }
     return 0
 }
 
-proc fl_sysresetreq {halt} {
-    write_memory 0xE000EDF0 32 [expr {$halt ? 0xA05F0003 : 0xA05F0001}] ;# DHCSR: C_DEBUGEN, and C_HALT: no more old code
-    write_memory 0xE000EDFC 32 [expr {$halt ? 0x01000501 : 0x01000000}] ;# DEMCR: TRCENA; VC_HARDERR, VC_BUSERR, VC_CORERESET
+proc fl_sysresetreq {} {
+    write_memory 0xE000EDF0 32 0xA05F0003 ;# DHCSR: C_DEBUGEN and C_HALT: no more old code
+    write_memory 0xE000EDFC 32 0x01000501 ;# DEMCR: TRCENA; VC_HARDERR, VC_BUSERR, VC_CORERESET
     catch {write_memory 0xE000ED0C 32 0x05FA0004} ;# AIRCR: SYSRESETREQ, may take the answer with it
 }
 

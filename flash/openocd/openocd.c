@@ -101,6 +101,11 @@ static enum err_code openocd_run(struct chip *c, struct err *e)
     return rc != ERR_OK ? rc : session_ask(o, &ask, &none, 1, e, "fl_reset 0");
 }
 
+static void openocd_release(struct chip *c)
+{
+    session_end((struct openocd *)c);
+}
+
 static void openocd_close(struct chip *c)
 {
     struct openocd *o = (struct openocd *)c;
@@ -123,6 +128,7 @@ static const struct chip_ops ops = {
     .run = openocd_run,
     .rdp_set = openocd_rdp_set,
     .close = openocd_close,
+    .release = openocd_release,
 };
 
 enum err_code openocd_open(struct chip **out, const struct openocd_slot *slot, struct err *e)

@@ -125,8 +125,6 @@ static enum rpc_status exchange(struct rpc *r, const char *text, size_t len, uns
             return RPC_HUNG;
         if (n < 0)
             continue;
-        if (left == 0) /* chatter without an end is no answer either */
-            return RPC_HUNG;
         if (f[1].revents != 0)
             drain_stderr(r);
         if (f[2].revents != 0) {
@@ -143,6 +141,9 @@ static enum rpc_status exchange(struct rpc *r, const char *text, size_t len, uns
             if (rc != RPC_OK)
                 return rc;
         }
+        /* Chatter without an end is no answer.  One that has come while we were stopped (SIGSTOP, a station asleep) is. */
+        if (left == 0 && !complete)
+            return RPC_HUNG;
     }
     return len == 0 ? RPC_OK : RPC_GARBAGE;
 }
@@ -239,6 +240,18 @@ static const char *error_in(const char *line, size_t len)
     return at == line ? line + sizeof word - 1 : line;
 }
 
+/* What every start prints first says nothing about this one. */
+static bool is_banner(const char *line)
+{
+    static const char *const begins[] = { "Open On-Chip Debugger ", "Licensed under ", "For bug reports, read",
+                                          "\thttp://openocd.org/" };
+
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        if (strncmp(line, begins[i], strlen(begins[i])) == 0)
+            return true;
+    return false;
+}
+
 void rpc_complaint(const struct rpc *r, char *out, size_t size)
 {
     const char *shown = "";
@@ -251,7 +264,7 @@ void rpc_complaint(const struct rpc *r, char *out, size_t size)
             shown = error;
             break;
         }
-        if (len > 1 && strncmp(line, "Info :", 6) != 0)
+        if (len > 1 && strncmp(line, "Info :", 6) != 0 && !is_banner(line))
             shown = line;
     }
     (void)snprintf(out, size, "%.*s", (int)strcspn(shown, "\n"), shown);

@@ -51,7 +51,8 @@ enum rpc_status rpc_call(struct rpc *r, const char *command, unsigned limit_ms) 
 /* The result as exactly n numbers (decimal or 0x, each below 2^32, single spaces between).  False for anything else. */
 bool rpc_numbers(const struct rpc *r, uint32_t *out, size_t n);
 
-/* What OpenOCD complained of in the last call: its first "Error:" line, or its last line of any kind; out[size]. */
+/* What OpenOCD complained of in the last call: its first "Error:" line, or its last line of any kind but the
+ * banner; out[size], empty if it said nothing. */
 void rpc_complaint(const struct rpc *r, char *out, size_t size);
 
 #endif

@@ -44,7 +44,7 @@ enum err_code openocd_probe(struct chip *c, struct chip_identity *id, struct err
 enum err_code openocd_rdp_set(struct chip *c, unsigned level, struct err *e);
 enum err_code openocd_otp_read(struct chip *c, uint32_t first, uint32_t n, uint8_t *bytes, enum otp_cell_state *state,
                                struct err *e);
-enum err_code openocd_otp_locks(struct chip *c, uint32_t *locked, struct err *e);
+enum err_code openocd_otp_locks(struct chip *c, uint32_t *locked, uint32_t *torn, struct err *e);
 enum err_code openocd_otp_program(struct chip *c, uint32_t cell, const uint8_t *bytes, struct err *e);
 enum err_code openocd_otp_lock(struct chip *c, uint32_t block, struct err *e);
 enum err_code openocd_flash_write(struct chip *c, const struct fw_segment *seg, size_t n, struct err *e);

@@ -18,7 +18,7 @@ static const uint32_t mismatch[NVM_OPTIONS] = { 0x0FFFFFEC };
 /* DS8626 tables "Flash memory programming", typical, x32. */
 static const uint64_t program_ns = 16000, mass_erase_ns = 8000000000;
 
-enum { ROW = 16 /* bytes: 128 bits */, OTP_LOCKED = 0x00 };
+enum { ROW = 16 /* bytes: 128 bits */, OTP_OPEN = 0xFF };
 
 static void f4_reset(struct silicon *s)
 {
@@ -53,9 +53,11 @@ static bool sector_protected(const struct silicon *s, uint32_t number)
     return (s->active[0] >> (16 + number) & 1) == 0; /* nWRP */
 }
 
+/* 00 locks.  ASSUME: anything between 00 and FF locks as well; the manual has no meaning for it, and a part
+ * that refuses shows who relies on one. */
 static bool block_locked(const struct silicon *s, uint32_t otp_off)
 {
-    return s->nvm.area[NVM_LOCKS].data[otp_off / s->desc->otp.block] == OTP_LOCKED;
+    return s->nvm.area[NVM_LOCKS].data[otp_off / s->desc->otp.block] != OTP_OPEN;
 }
 
 static bool write_protected(const struct silicon *s, const struct nvm_area *a, uint32_t off)

@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 static const struct fault fault_path = { "vchip-socket-path", ERR_USAGE, "the socket's path is empty or too long",
-                                         "give a path of at most 107 bytes" };
+                                         "give a path of at most 107 bytes", FATE_BY_CODE };
 static const struct fault fault_taken = { "vchip-socket-taken", ERR_CREATE,
                                           "the socket's path is in use, or is no socket; nothing was changed",
-                                          "give another path, or end the program that listens there" };
+                                          "give another path, or end the program that listens there", FATE_BY_CODE };
 static const struct fault fault_create = { "vchip-socket", ERR_CREATE, "the socket cannot be made",
-                                           "check that its folder exists and may be written" };
+                                           "check that its folder exists and may be written", FATE_BY_CODE };
 
 static bool someone_listens(const struct sockaddr_un *addr)
 {

@@ -23,7 +23,8 @@ static const struct option long_options[] = {
     { "version", no_argument, NULL, OPT_VERSION },   { NULL, 0, NULL, 0 },
 };
 
-static const struct fault fault_usage = { "vchip-usage", ERR_USAGE, "the command line is wrong", "see vchip --help" };
+static const struct fault fault_usage = { "vchip-usage", ERR_USAGE, "the command line is wrong", "see vchip --help",
+                                          FATE_BY_CODE };
 
 static _Noreturn void end(const struct err *e)
 {
@@ -97,7 +98,7 @@ static void read_options(struct options *o, int argc, char *argv[])
 
 static const struct chip_desc *find_chip(const char *name)
 {
-    static struct fault unknown = { "vchip-chip", ERR_USAGE, "no chip of that name", NULL };
+    static struct fault unknown = { "vchip-chip", ERR_USAGE, "no chip of that name", NULL, FATE_BY_CODE };
     static char known[256] = "the chips are";
     const struct chip_desc *desc = chip_desc_find(name);
     struct err e;

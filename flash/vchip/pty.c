@@ -11,10 +11,10 @@
 
 static const struct fault fault_taken = {
     "vchip-usart-taken", ERR_CREATE, "the serial line's path is taken by something that is no symlink; it stays as it is",
-    "give another path"
+    "give another path", FATE_BY_CODE
 };
 static const struct fault fault_create = { "vchip-usart", ERR_CREATE, "the serial line cannot be made",
-                                           "check that its folder exists and may be written" };
+                                           "check that its folder exists and may be written", FATE_BY_CODE };
 
 struct pty {
     int master, slave; /* slave: held open, so that the master never reports a hang-up when a client leaves */

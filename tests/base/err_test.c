@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 
-static const struct fault fault = { "board-gone", ERR_UNAVAILABLE, "the board is gone", "put it back" };
+static const struct fault fault = { "board-gone", ERR_UNAVAILABLE, "the board is gone", "put it back", FATE_BY_CODE };
 
 static void test_err_set_returns_the_code_of_its_fault(void **state)
 {
@@ -72,6 +72,26 @@ static void test_exit_statuses_are_distinct_and_explained(void **state)
     assert_int_equal(err_exit_status(ERR_DAMAGED), 82);
 }
 
+static void test_a_fault_that_says_nothing_of_the_board_gets_the_fate_of_its_code(void **state)
+{
+    struct fault f = { "x", ERR_DAMAGED, "x", "x", FATE_BY_CODE };
+
+    (void)state;
+    assert_int_equal(fault_fate(&f), FATE_SCRAP);
+    f.fate = FATE_REWORK;
+    assert_int_equal(fault_fate(&f), FATE_REWORK);
+    f.fate = FATE_BY_CODE;
+    for (int code = 0; code < ERR_CODES; code++) {
+        f.code = (enum err_code)code;
+        assert_true(fault_fate(&f) > FATE_BY_CODE && fault_fate(&f) < BOARD_FATES);
+        assert_true((fault_fate(&f) == FATE_SHIP) == (code == ERR_OK));
+    }
+    assert_string_equal(board_fate_name(FATE_SHIP), "ship");
+    assert_string_equal(board_fate_name(FATE_RETRY), "retry");
+    assert_string_equal(board_fate_name(FATE_REWORK), "rework");
+    assert_string_equal(board_fate_name(FATE_SCRAP), "scrap");
+}
+
 static void test_the_worst_of_many_boards_wins(void **state)
 {
     (void)state;
@@ -91,6 +111,7 @@ int main(void)
         cmocka_unit_test(test_a_long_subject_is_cut_and_terminated),
         cmocka_unit_test(test_err_errno_keeps_the_number),
         cmocka_unit_test(test_exit_statuses_are_distinct_and_explained),
+        cmocka_unit_test(test_a_fault_that_says_nothing_of_the_board_gets_the_fate_of_its_code),
         cmocka_unit_test(test_the_worst_of_many_boards_wins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ struct seen {
 
 static enum err_code note(void *io, const struct ini_item *item, struct err *e)
 {
-    static const struct fault refused = { "refused", ERR_NO, "refused", "none" };
+    static const struct fault refused = { "refused", ERR_NO, "refused", "none", FATE_BY_CODE };
     struct seen *s = io;
     size_t len = strlen(s->text);
 

@@ -150,6 +150,13 @@ wrong() { # wrong CONFIG LINE FAULT TEXT...: exit 78 at that line, and the direc
     wrong '[slot a]\nchip = stm32l476\nadapter =\n' 3 config-value "path"
 }
 
+@test "console-seconds that is no number in 1..600" {
+    local n
+    for n in 0 601 -1 1.5 x; do
+        wrong "[slot a]\nconsole-seconds = $n\n" 2 config-value "seconds in 1..600"
+    done
+}
+
 @test "the first error in the file wins" {
     wrong '[slot a]\nchp = x\nnonsense\n' 2 config-key
     wrong '[slot a]\nnonsense\nchp = x\n' 2 config-syntax

@@ -14,12 +14,36 @@ init() { # init DIR: without -C, without a terminal
     run --separate-stderr timeout -s KILL 60 setsid "$BUILD/fuseline" --json init "$@" </dev/null
 }
 
+signer() { # the log's, as init told it
+    grep -o '"public":"[^"]*' <<<"$output" | cut -d '"' -f 4
+}
+
+objects() { # objects ROLE: how many keys its token holds, halves of pairs counted; the kept copy must hold as many
+    local dir n=
+    for dir in $(dirname $(grep -la "$1  " "$T"/line/tokens/*/token.object "$T"/line/keep/*/token.object)); do
+        n="$n $(ls "$dir"/*.object | grep -vc /token.object)"
+    done
+    [ "${n% *}" = " ${n##* }" ] && echo "${n##* }"
+}
+
+former() { # former [ROLE...]: as a version left it that made KEKs only: no master, which is made last, and no signer
+    local dir role
+    for role in ${@:-line server log}; do
+        for dir in "$T"/line/tokens/*/ "$T"/line/keep/*/; do
+            grep -qa "$role  " "$dir/token.object" || continue
+            ls -t "$dir"*.object | grep -v /token.object | head -n $([ $role = log ] && echo 2 || echo 1) | xargs rm
+        done
+    done
+}
+
 @test "from nothing: configuration, registry, a token for each role, PINs in files of mode 0400" {
     init "$T/line"
     succeeds
     prints '"config":"made"' '"registry":"made"' '{"role":"vault","embedded":true,"made":true}' '{"label":"kek","kcv":"' \
-        '{"label":"kek-secret","kcv":"'
-    local role
+        '{"label":"kek-secret","kcv":"' '{"label":"master/1","kcv":"' '{"label":"checkpoint","kcv":"'
+    local role signer
+    signer=$(signer)
+    [[ $signer =~ ^[0-9a-f]{64}$ ]]
     for role in line server log vault; do
         [ "$(stat -c %a "$T/line/pins/$role.pin")" = 400 ]
         [ "$(stat -c %a "$T/line/pins/$role.so-pin")" = 400 ]
@@ -28,7 +52,8 @@ init() { # init DIR: without -C, without a terminal
     [ "$(stat -c %a "$T/line")" = 700 ]
     [ "$(for p in "$T"/line/pins/*; do cat "$p"; echo; done | sort -u | wc -l)" = 8 ]
     run --separate-stderr "$BUILD/fuseline" -C "$T/line" audit list
-    prints keys.made
+    prints keys.made "checkpoint=$signer" "kek=" "kek-secret=" "master/1="
+    [ "$(objects line)" = 3 ] && [ "$(objects server)" = 3 ] && [ "$(objects log)" = 2 ] && [ "$(objects vault)" = 0 ]
 }
 
 @test "again: everything is kept, byte by byte" {
@@ -50,7 +75,7 @@ init() { # init DIR: without -C, without a terminal
     init "$T/line"
     local kcv
     kcv=$(json kcv)
-    rm "$T/line/fuseline.conf" "$T"/line/registry.db*
+    rm "$T/line/fuseline.conf" "$T"/line/registry.*
     init "$T/line"
     succeeds
     prints '"config":"made"' '"registry":"made"' '{"role":"line","embedded":true,"made":false}'
@@ -73,6 +98,66 @@ init() { # init DIR: without -C, without a terminal
     fl --json product list
     run --separate-stderr "$BUILD/fuseline" -C "$T/line" --json doctor
     prints '"check":"keks","slot":null,"status":"ok"'
+}
+
+@test "a folder of a former version gets the keys that it lacks, and the log tells of them" {
+    init "$T/line"
+    local keks
+    keks=$(grep -o '"label":"kek[^}]*' <<<"$output" | sed 's/,"made.*//')
+    former
+    run --separate-stderr "$BUILD/fuseline" -C "$T/line" --json doctor
+    prints '"check":"keks","slot":null,"status":"ok"' '"check":"master","slot":null,"status":"none"' \
+        '"check":"log signer","slot":null,"status":"none"' "no key 'master/1'; \`fuseline init\` makes it"
+    init "$T/line"
+    succeeds
+    [ "$(grep -o '"label":"kek[^}]*' <<<"$output" | sed 's/,"made.*//')" = "$keks" ]
+    [[ $output =~ '"label":"checkpoint","kcv":"'[0-9a-f]{6}'","made":true' ]]
+    [[ $output =~ '"label":"master/1","kcv":"'[0-9a-f]{6}'","made":true' ]]
+    [[ $output =~ '"label":"kek","kcv":"'[0-9a-f]{6}'","made":false' ]]
+    local signer
+    signer=$(signer)
+    [ -n "$signer" ]
+    run --separate-stderr "$BUILD/fuseline" -C "$T/line" --json doctor
+    prints '"check":"master","slot":null,"status":"ok"' '"check":"log signer","slot":null,"status":"ok"' "$signer"
+    run "$BUILD/fuseline" -C "$T/line" audit list
+    [ "$(grep -c keys.made <<<"$output")" = 2 ]
+    grep "checkpoint=$signer" <<<"$output" | grep master/1= | grep -v kek=
+}
+
+@test "killed at any moment of that, the next run completes it" {
+    init "$T/line"
+    local ms
+    for ms in 008 011 014 017 020 023 010+ 100+ 300+; do
+        former $([[ $ms = *+ ]] || echo log) # the signer alone, which is quick; or all, with an RSA key before the copy
+        timeout -s KILL "0.${ms%+}" "$BUILD/fuseline" init "$T/line" >/dev/null 2>&1 || true
+        init "$T/line"
+        succeeds
+        run --separate-stderr "$BUILD/fuseline" -C "$T/line" --json doctor
+        prints '"check":"keks","slot":null,"status":"ok"' '"check":"master","slot":null,"status":"ok"' \
+            '"check":"log signer","slot":null,"status":"ok"'
+    done
+}
+
+@test "a server without the line's master is told: nobody could read what is derived from it" {
+    init "$T/line"
+    local dir
+    for dir in "$T"/line/tokens/*/; do
+        ! grep -qa "server  " "$dir/token.object" || ls -t "$dir"*.object | grep -v /token.object | head -n 1 | xargs rm
+    done
+    run --separate-stderr "$BUILD/fuseline" -C "$T/line" --json doctor
+    prints '"check":"keks","slot":null,"status":"ok"' '"check":"master","slot":null,"status":"fail"' "'server': no key 'master/1'"
+    init "$T/line"
+    run --separate-stderr "$BUILD/fuseline" -C "$T/line" --json doctor
+    prints '"check":"master","slot":null,"status":"ok"'
+}
+
+@test "the master is named by the station's id" {
+    config '[station]\nid = 65535\n'
+    init "$T"
+    succeeds
+    prints '{"label":"master/65535","kcv":"'
+    run --separate-stderr "$BUILD/fuseline" -C "$T" --json doctor
+    prints '"check":"master","slot":null,"status":"ok","detail":"master/65535 '
 }
 
 @test "two folders have different PINs and keys" {
@@ -99,8 +184,17 @@ init() { # init DIR: without -C, without a terminal
     config '[hsm line]\nuri = pkcs11:token=mine?module-path=/usr/lib/mine.so\n'
     init "$T"
     succeeds
-    prints '{"role":"line","embedded":false,"made":false}' '{"role":"server","embedded":true,"made":true}' '"keys":[]'
+    prints '{"role":"line","embedded":false,"made":false}' '{"role":"server","embedded":true,"made":true}' '"keys":[{"label":"checkpoint"'
+    [[ $output != *'"label":"kek'* && $output != *'"label":"master'* ]]
     [ ! -e "$T/pins/line.pin" ]
+}
+
+@test "a log token of another make is left alone" {
+    config '[hsm log]\nuri = pkcs11:token=mine?module-path=/usr/lib/mine.so\n'
+    init "$T"
+    succeeds
+    prints '{"role":"log","embedded":false,"made":false}' '{"label":"kek","kcv":"'
+    [[ $output != *checkpoint* ]]
 }
 
 @test "a wrong configuration is told, and nothing is made" {

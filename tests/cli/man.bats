@@ -43,9 +43,28 @@ commands() {
     while read -r c; do grep -qF -- "*$c*" "$page" || { echo "$c" && return 1; }; done <"$T/options"
 }
 
-@test "scdoc takes the page" {
-    scdoc <"$page" >"$T/fuseline.1"
+whole() { # the page as it is installed
+    "$BATS_TEST_DIRNAME/../../docs/man/page" "$BUILD/fuseline" "$page"
+}
+
+@test "scdoc takes the page, and its own words stand in it once, with CODES before EXAMPLES" {
+    whole >"$T/page"
+    scdoc <"$T/page" >"$T/fuseline.1"
     grep -q '^\.TH' "$T/fuseline.1"
+    [ "$(grep '^# ' "$T/page" | tr -d '\n')" = "# NAME# SYNOPSIS# DESCRIPTION# OPTIONS# COMMANDS# CONFIGURATION# EXIT STATUS# CODES# EXAMPLES# SEE ALSO" ]
+    diff "$page" <(sed '/^# CODES$/,/^# EXAMPLES$/{/^# EXAMPLES$/!d}' "$T/page")
+}
+
+@test "CODES has every code of explain --all, with its exit status and what becomes of the board" {
+    "$BUILD/fuseline" --json explain --all | sed 's/^{"code":"\([^"]*\)","exit":\([0-9]*\),.*"board":"\([a-z]*\)"}$/*\1*, \2, \3/' >"$T/codes"
+    [ "$(wc -l <"$T/codes")" -gt 100 ]
+    whole | grep '^\*.*, [0-9]*, [a-z]*$' | diff "$T/codes" -
+}
+
+@test "every code of CODES is set in bold in the finished page, with cause and action below" {
+    whole | scdoc | sed -n '/^\.SH CODES/,/^\.SH EXAMPLES/p' >"$T/codes"
+    [ "$(grep -c '^\\fB[a-z0-9-]*\\fR, ' "$T/codes")" = "$("$BUILD/fuseline" --json explain --all | wc -l)" ]
+    grep -A3 '^\\fBotp-foreign' "$T/codes" | grep -q 'this line did not burn'
 }
 
 @test "the page's configuration is a right one" {

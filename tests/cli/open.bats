@@ -180,6 +180,27 @@ open_hex() { # open_hex LINE...: these lines on stdin
     rm "$T/fifo"
 }
 
+@test "nothing is shown before it is committed" {
+    rm -f "$T/held" && mkfifo "$T/held"
+    sqlite3 "$T/registry.db" <"$T/held" >"$T/reader" 3>&- & # a reader: it keeps every commit waiting
+    local reader=$! pid i
+    exec 9>"$T/held"
+    echo 'BEGIN; SELECT count(*) FROM frame;' >&9
+    for i in {1..200}; do
+        [ -s "$T/reader" ] && break
+        sleep 0.05
+    done
+    "$BUILD/fuseline" -C "$T" --json open "$T/hex" >"$T/out" 2>"$T/err" 3>&- 9>&- &
+    pid=$!
+    sleep 1
+    [ ! -s "$T/out" ] || { echo "shown before its commit" && cat "$T/out" && return 1; }
+    exec 9>&-
+    wait $reader
+    wait $pid
+    [ "$(grep -c '"status":"opened"' "$T/out")" = 4 ]
+    rm "$T/held"
+}
+
 @test "the registry is missing, or can't be written: nothing is given out" {
     rm "$T/registry.db"
     fl_in "$T/hex" --json open

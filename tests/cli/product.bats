@@ -66,6 +66,30 @@ add() { # add NAME OPTION...: an l476 product
     prints '"serial_first":"00000014"'
 }
 
+@test "a range that ends at 2^32-1: no room behind it is no end of the serials before it" {
+    fl --json product add last --chip stm32l476 --scheme sealed --serials 4294967290-4294967295
+    succeeds
+    fl --json product add more --chip stm32l476 --scheme sealed
+    refuses 80 serials-no-room "ends at ffffffff" "name a free range with --serials"
+    fl --json product add more --chip stm32l476 --scheme sealed --serials 1-1000
+    succeeds
+}
+
+@test "an STM32F407 above level 0 can't program its OTP any more: told where the level is chosen" {
+    fl product add open --chip stm32f407 --scheme sealed --lock 0
+    [[ $stderr != *"program OTP"* ]] || show
+    fl product add l4 --chip stm32l476 --scheme sealed --lock 1
+    [[ $stderr != *"program OTP"* ]] || show
+    local level
+    for level in 1 2; do
+        fl product add f4-$level --chip stm32f407 --scheme sealed --lock $level
+        succeeds
+        tells "nobody can program OTP any more"
+    done
+    fl product add --help
+    prints "levels 1 and 2 end all programming of OTP"
+}
+
 @test "ranges that are none: 64; 2^32 is not cut to 0" {
     local r
     for r in 5 5- -5 0-5 9-8 5-4294967296 4294967297-4294967298 1-0x1ffffffff a-b 1-2-3 1,2 0x-0x9 +1-2 "1 -2" 99999999999999999999-99999999999999999999; do

@@ -154,7 +154,7 @@ teardown() {
 @test "an identity that another line burned: 80, nothing is written" {
     line stm32l476
     burn_board
-    rm -r "$T/registry.db"* "$T/tokens" "$T/pins" "$T/keep"
+    rm -r "$T"/registry.* "$T/tokens" "$T/pins" "$T/keep"
     "$BUILD/fuseline" init "$T" >/dev/null 2>&1
     fl --json product add p --chip stm32l476 --scheme sealed
     ctl power cycle
@@ -200,7 +200,7 @@ teardown() {
     verdict REFUSED registry-foreign 78
     [ "$(sha256sum "$T/registry.db")" = "$before" ]
     cp "$T/kept" "$T/registry.db"
-    sqlite3 "$T/registry.db" "UPDATE fuseline_schema SET version = 999"
+    sqlite3 "$T/registry.db" "INSERT INTO fuseline_schema (version, applied) VALUES (999, '2099-01-01T00:00:00.000Z')"
     before=$(sha256sum "$T/registry.db")
     provision --burn
     verdict REFUSED registry-newer 78
@@ -245,4 +245,35 @@ teardown() {
     ctl busy 1000 || true
     [ "$(wc -l <"$T/out")" = 1 ]
     burn_board
+}
+
+@test "stm32f407: power fails in the pulse of a lock byte: torn, seen, and locked by the same command" {
+    line stm32f407
+    provision
+    ctl cut otp $(($(json otp_to_burn) + 3)) partial # behind the image, a cell of the firmware's and one lock byte
+    provision --burn
+    [ "$status" = 81 ] || show
+    local serial
+    serial=$(json serial)
+    ctl power on
+    fl --json chip show --slot a
+    prints '"locked_blocks":[0],"torn_locks":[1]'
+    burn_board
+    verdict PASS done 0
+    [ "$(json serial)" = "$serial" ]
+    [ "$(ctl peek 0x1fff7a00 7)" = "ok 000000000000ff" ]
+    [ "$(stat_of otp_refused)" = 0 ]
+}
+
+@test "stm32f407: a torn lock byte on a board that is not whole: 82, and no pulse" {
+    line stm32f407
+    ctl plant 0x1fff7a02 7f
+    provision --burn
+    verdict REFUSED board-torn 82
+    record 176
+    burn 0
+    refuses 82 otp-lock-torn "torn"
+    fl --json otp plan --slot a --at 0 --file "$T/record"
+    refuses 82 otp-lock-torn
+    burns_nothing
 }

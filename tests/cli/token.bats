@@ -150,10 +150,17 @@ refused() { # refused CODE EXIT [TEXT...]: provision --burn is, before the board
     fl --json doctor
     [ "$status" = 78 ] || show # no slot yet
     prints '"check":"token line","slot":null,"status":"ok"' '"check":"keks","slot":null,"status":"ok"' \
-        '"check":"registry","slot":null,"status":"ok"'
+        '"check":"registry","slot":null,"status":"ok"' '"check":"master","slot":null,"status":"ok"' \
+        '"check":"log signer","slot":null,"status":"ok"'
+    [[ $output =~ 'checkpoint, Ed25519 '[0-9a-f]{64}'"' ]]
+    set_key log token vault # a sound token, and not the log's
+    set_key log pin-source file:pins/vault.pin
+    fl --json doctor
+    prints '"check":"token log","slot":null,"status":"ok"' '"check":"log signer","slot":null,"status":"none"' "no key 'checkpoint'"
     set_key log token nobody
     fl --json doctor
     prints '"check":"token log","slot":null,"status":"fail"' '"name":"hsm-token-missing"'
+    [[ $output != *'"log signer"'* ]]
     set_key log token line # a token that is there, with the wrong PIN
     fl --json doctor
     prints '"name":"pin-wrong"'

@@ -169,9 +169,9 @@ teardown() {
 @test "the error object has all its keys" {
     fl --json chip show --slot a
     refuses 66 config-missing
-    prints '"cause":"' '"action":"' '"subject":"' '"op":"open"' '"source":"errno"' '"native":2}}'
+    prints '"cause":"' '"action":"' '"subject":"' '"op":"open"' '"source":"errno"' '"native":2,"board":"retry"}}'
     fl --json nothing
-    prints '"source":null,"native":null}}'
+    prints '"source":null,"native":null,"board":"retry"}}'
 }
 
 @test "control bytes and bytes that are no UTF-8 do not reach the terminal or break the JSON" {

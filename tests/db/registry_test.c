@@ -233,7 +233,8 @@ static void test_quarantine_keeps_serial_and_uid_taken(void **state)
 
     add_product(b, "meter");
     struct device d = bring_to_burning(b, 0x41);
-    assert_int_equal(registry_quarantine(b->r, d.serial, "otp-readback", &b->e), ERR_OK);
+    assert_int_equal(registry_quarantine(b->r, d.serial, DEV_KEYED, "late", &b->e), ERR_CONFLICT); /* of yesterday */
+    assert_int_equal(registry_quarantine(b->r, d.serial, DEV_BURNING, "otp-readback", &b->e), ERR_OK);
     assert_int_equal(registry_device(b->r, d.serial, &d, &b->e), ERR_OK);
     assert_int_equal(d.state, DEV_QUARANTINED);
     assert_string_equal(d.reason, "otp-readback");
@@ -400,6 +401,39 @@ static void test_a_batch_is_recorded_whole_or_not_at_all(void **state)
     assert_int_equal(registry_device_by_uid(b->r, uid, &d, &b->e), ERR_OK);
 }
 
+struct nested {
+    struct bench *b;
+    unsigned seen;
+    bool inner;
+};
+
+static enum err_code count_nested(void *io, const struct device *d, struct err *e)
+{
+    struct nested *n = io;
+    struct nested inner = { n->b, 0, true };
+    enum err_code rc = n->inner ? ERR_OK : registry_devices(n->b->r, "meter", DEV_STATES, count_nested, &inner, e);
+
+    (void)d;
+    n->seen += 1 + inner.seen;
+    return rc;
+}
+
+static void test_a_query_asked_while_its_rows_are_read_is_another_one(void **state)
+{
+    struct bench *b = *state;
+    struct nested n = { .b = b };
+    struct device d;
+    bool fresh;
+
+    add_product(b, "meter");
+    for (uint8_t i = 1; i <= 3; i++) {
+        const uint8_t uid[REG_UID] = { i };
+        assert_int_equal(registry_reserve(b->r, "meter", uid, 1, 1, &d, &fresh, &b->e), ERR_OK);
+    }
+    assert_int_equal(registry_devices(b->r, "meter", DEV_STATES, count_nested, &n, &b->e), ERR_OK);
+    assert_int_equal(n.seen, 3 + 9);
+}
+
 static void test_the_next_serial_is_told_without_taking_it(void **state)
 {
     struct bench *b = *state;
@@ -458,6 +492,7 @@ int main(void)
         T(test_a_newer_schema_is_refused_and_not_touched),
         T(test_a_foreign_file_is_refused_and_not_touched),
         T(test_a_batch_is_recorded_whole_or_not_at_all),
+        T(test_a_query_asked_while_its_rows_are_read_is_another_one),
         T(test_the_next_serial_is_told_without_taking_it),
         T(test_two_processes_never_draw_the_same_serial),
     };

@@ -53,7 +53,16 @@ each() { # each FUNCTION: for every slot, `hands` at a time; what one printed st
     return $bad
 }
 
-provision() { say fuseline -C line provision --product "${product[$1]}" --slot "$1" --burn; }
+provision() { # with a hand at the plug, that does what it is told: locked, a board starts at a power cycle only
+    local told=$dir/$1.told pid
+    : >"$told"
+    say fuseline -C line provision --product "${product[$1]}" --slot "$1" --burn 2>"$told" &
+    pid=$!
+    until grep -q 'power-cycle the board now' "$told" || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done
+    if grep -q 'power-cycle the board now' "$told"; then hand "$1" power cycle; fi
+    wait $pid || { cat "$told" && return 1; }
+    cat "$told"
+}
 listen() { say fuseline -C line open --console "line/$1.usart" --count $messages --seconds 20; }
 
 title "a line from nothing"
@@ -76,7 +85,11 @@ title "$boards boards, $hands at a time"
 each provision
 
 title "power, and what the devices send"
-for slot in "${slots[@]}"; do hand "$slot" power cycle; done
+for slot in "${slots[@]}"; do
+    hand "$slot" power cycle
+    # a pseudo-terminal keeps what nobody read of the session before; a serial port does not
+    dd if="$line/$slot.usart" of=/dev/null bs=4096 iflag=nonblock 2>"$dir/drained" || true
+done
 each listen
 
 title "what is on record"

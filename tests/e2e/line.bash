@@ -36,6 +36,20 @@ provision() { # provision PRODUCT SLOT [OPTION...]: with --burn
     fl --json provision --product "$1" --slot "$2" --burn "${@:3}"
 }
 
+plug() { # plug PRODUCT SLOT [OPTION...]: provision, with a hand at the plug that does as it is told, once
+    : >"$T/told" # before anyone looks
+    (
+        for ((i = 0; i < 1200; i++)); do
+            if grep -q 'power-cycle the board now' "$T/told"; then ctl power cycle && exit; fi
+            sleep 0.05
+        done
+    ) >"$T/plug" 3>&- &
+    local hand=$!
+    run --separate-stderr bash -c 'timeout -s KILL 60 "$1" -C "$2" --json provision --product "$3" --slot "$4" --burn "${@:5}" 2> >(tee "$2/told" >&2)' _ "$BUILD/fuseline" "$T" "$@"
+    kill $hand 2>/dev/null || true
+    wait $hand || true
+}
+
 value() { # value KEY: of the last JSON object on stdout: text or number; null is the word
     sed -n '$s/.*"'"$1"'":"\{0,1\}\([^",}]*\).*/\1/p' <<<"$output"
 }

@@ -157,15 +157,15 @@ is_quarantined_when_torn() {
     for chip in l4:stm32l476 f4:stm32f407; do
         at_slot ${chip%:*} ${chip#*:}
         product "lock1-$slot" ${chip#*:} --lock 1
-        provision "lock1-$slot" $slot
+        plug "lock1-$slot" $slot
         verdict PASS done 0
         [ "$(ctl rdp)" = "ok 1" ]
         fl --json otp read --slot $slot
         refuses 77 read-protected
         ctl stats clear
-        provision "lock1-$slot" $slot
+        plug "lock1-$slot" $slot
         verdict PASS already-done 0
-        burns_nothing
+        [ "$(stat_of otp_pulses)" = 0 ]
     done
 }
 
@@ -174,11 +174,12 @@ is_quarantined_when_torn() {
     for chip in l4:stm32l476 f4:stm32f407; do
         at_slot ${chip%:*} ${chip#*:}
         product "lock2-$slot" ${chip#*:} --psk --lock 2
-        provision "lock2-$slot" $slot
+        plug "lock2-$slot" $slot
         verdict PASS done 0
         [ "$(ctl rdp)" = "ok 2" ]
-        provision "lock2-$slot" $slot
-        verdict REFUSED no-chip 69
+        fl --json otp read --slot $slot
+        refuses 69 no-chip
+        drain
         ctl power cycle
         fl --json open --console "$slot/usart" --count 1 --seconds 20
         succeeds

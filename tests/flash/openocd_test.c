@@ -100,6 +100,37 @@ static void test_probe_through_a_broken_openocd_is_one_clear_fault(void **state)
     }
 }
 
+/* The real one, killed by its own adapter file before it has said anything but its banner; and one that complains first. */
+static void test_what_is_quoted_is_a_complaint_never_the_banner(void **state)
+{
+    static const struct {
+        const char *tcl, *quoted;
+    } rows[] = {
+        { "exec kill -9 [pid]\n", "slot 'a'" },
+        { "echo {Error: first}\necho {Error: second}\nexec kill -9 [pid]\n", "slot 'a': first" },
+        { "echo {note}\nexec kill -9 [pid]\n", "slot 'a': note" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char adapter[] = "/tmp/adapter-XXXXXX";
+        const int fd = mkstemp(adapter);
+        struct openocd_slot slot = { .name = "a", .desc = chip_desc_find("stm32l476"), .adapter = adapter };
+        struct chip_identity id;
+        struct chip *c = NULL;
+        struct err e = { 0 };
+
+        assert_int_equal(write(fd, rows[i].tcl, strlen(rows[i].tcl)), (ssize_t)strlen(rows[i].tcl));
+        close(fd);
+        assert_int_equal(openocd_open(&c, &slot, &e), ERR_OK);
+        assert_int_not_equal(chip_probe(c, &id, &e), ERR_OK);
+        chip_close(c);
+        (void)unlink(adapter);
+        assert_fault(&e, FLASH_OPENOCD_START, rows[i].tcl);
+        assert_string_equal(e.subject, rows[i].quoted);
+    }
+}
+
 static const struct {
     const char *mode;
     enum flash_fault_id fault;
@@ -282,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_level_2_is_not_reached_because_openocd_says_so),
         cmocka_unit_test(test_no_program_at_the_path_is_openocd_missing),
         cmocka_unit_test(test_an_adapter_path_that_is_tcl_is_refused),
+        cmocka_unit_test(test_what_is_quoted_is_a_complaint_never_the_banner),
         cmocka_unit_test(test_a_hung_openocd_is_gone_in_time),
         cmocka_unit_test(test_after_lost_contact_a_new_probe_is_asked_for),
     };

@@ -192,7 +192,9 @@ static void ceremony(void)
     if (hsm_softhsm_init(ws, "TEST-2", line_uri, sizeof line_uri, NULL, &e) != ERR_OK ||
         hsm_open(&h, line_uri, &by_uri, ws, &e) != ERR_OK || hsm_key_ensure(h, HSM_KEK, "kek", &k, NULL, &e) != ERR_OK ||
         hsm_key_ensure(h, HSM_MASTER, "master/1", &k, NULL, &e) != ERR_OK ||
-        hsm_key_ensure(h, HSM_SIGNER, "signer", &k, NULL, &e) != ERR_OK || hsm_softhsm_keep(ws, "TEST-2", &e) != ERR_OK) {
+        hsm_key_ensure(h, HSM_SIGNER, "signer", &k, NULL, &e) != ERR_OK ||
+        hsm_key_ensure(h, HSM_LOG_SIGNER, "checkpoint", &k, NULL, &e) != ERR_OK ||
+        hsm_softhsm_keep(ws, "TEST-2", &e) != ERR_OK) {
         (void)fprintf(stderr, "%s: %s 0x%lx: %s\n", e.fault->name, e.op, (unsigned long)e.native, e.subject);
         _exit(1);
     }
@@ -218,6 +220,13 @@ static void test_a_ceremony_killed_anywhere_is_completed_by_the_next(void **stat
     }
 }
 
+static enum hsm_key_kind nth_kind(unsigned n)
+{
+    static const enum hsm_key_kind kinds[] = { HSM_SIGNER, HSM_KEK, HSM_KEK, HSM_LOG_SIGNER, HSM_KEK, HSM_KEK };
+
+    return kinds[n % (sizeof kinds / sizeof *kinds)];
+}
+
 static void make_keys_for_ever(void)
 {
     struct hsm *h = NULL;
@@ -227,7 +236,7 @@ static void make_keys_for_ever(void)
     if (hsm_open(&h, line_uri, &by_uri, ws, &e) != ERR_OK)
         _exit(1);
     for (unsigned n = 0;; n++)
-        if (hsm_key_ensure(h, n % 3 == 0 ? HSM_SIGNER : HSM_KEK, nth(label, n), &k, NULL, &e) != ERR_OK)
+        if (hsm_key_ensure(h, nth_kind(n), nth(label, n), &k, NULL, &e) != ERR_OK)
             _exit(1);
 }
 
@@ -243,7 +252,7 @@ static void have_all(void)
     for (unsigned i = 0; i < MANY_KEYS; i++) {
         struct hsm_key *k;
 
-        assert_ok(hsm_key_ensure(h, i % 3 == 0 ? HSM_SIGNER : HSM_KEK, nth(label, i), &k, &made, &e));
+        assert_ok(hsm_key_ensure(h, nth_kind(i), nth(label, i), &k, &made, &e));
         hsm_key_free(k);
     }
     assert_true(made); /* the last one was not begun: the count of files below is right */

@@ -280,6 +280,26 @@ static void test_a_module_that_ignores_protections_gets_no_kek(void **state)
     hsm_close(h);
 }
 
+static void test_a_module_without_ed25519_says_which_mechanism_it_lacks(void **state)
+{
+    static const struct {
+        const char *fake, *lacks;
+    } rows[] = { { "no-edwards", "CKM_EC_EDWARDS_KEY_PAIR_GEN" }, { "no-eddsa", "CKM_EDDSA" } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct hsm *h;
+        struct hsm_key *k;
+
+        assert_ok(open_fake(rows[i].fake, &h));
+        assert_fault(hsm_key_ensure(h, HSM_LOG_SIGNER, "checkpoint", &k, NULL, &e), HSM_MECHANISM);
+        assert_int_equal(e.code, ERR_UNAVAILABLE);
+        assert_non_null(strstr(e.subject, rows[i].lacks));
+        assert_fault(hsm_key_find(h, HSM_LOG_SIGNER, "checkpoint", &k, &e), HSM_KEY_MISSING); /* nothing was made */
+        hsm_close(h);
+    }
+}
+
 static void test_an_attribute_that_reads_back_wrong_is_named(void **state)
 {
     struct hsm_key *k;
@@ -345,6 +365,7 @@ int main(void)
         TEST(test_a_module_without_key_wrap_fails_the_self_test),
         TEST(test_a_number_that_means_another_wrap_is_found_out_by_its_answer),
         TEST(test_a_module_that_ignores_protections_gets_no_kek),
+        TEST(test_a_module_without_ed25519_says_which_mechanism_it_lacks),
         TEST(test_an_attribute_that_reads_back_wrong_is_named),
         TEST(test_a_public_key_that_is_not_the_wrapped_keys_is_never_given_out),
         TEST(test_a_label_of_noise_is_found_by_serial_and_shown_as_question_marks),

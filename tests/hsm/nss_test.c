@@ -59,6 +59,18 @@ static void test_nss_is_known_by_its_answers_and_gets_no_kek(void **state)
     hsm_close(h);
 }
 
+static void test_nss_has_no_ed25519_and_the_message_names_what_it_lacks(void **state)
+{
+    struct hsm *h = NULL;
+    struct hsm_key *k;
+
+    (void)state;
+    assert_ok(hsm_open(&h, uri, &by_uri, ws, &e));
+    assert_fault(hsm_key_ensure(h, HSM_LOG_SIGNER, "checkpoint", &k, NULL, &e), HSM_MECHANISM);
+    assert_non_null(strstr(e.subject, "CKM_EC_EDWARDS_KEY_PAIR_GEN"));
+    hsm_close(h);
+}
+
 static void test_nss_and_softhsm2_are_open_side_by_side(void **state)
 {
     struct hsm *nss = NULL, *soft = open_line();
@@ -79,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_nss_is_known_by_its_answers_and_gets_no_kek),
+        TEST(test_nss_has_no_ed25519_and_the_message_names_what_it_lacks),
         TEST(test_nss_and_softhsm2_are_open_side_by_side),
     };
 

@@ -35,7 +35,8 @@ struct line {
     struct fw_image *fw;
     struct station station;
     enum firmware_mood mood;
-    uint32_t boot; /* last boot number of the board; its flash outlives power cuts */
+    uint8_t challenge[32]; /* the last that was asked */
+    uint32_t boot;         /* last boot number of the board; its flash outlives power cuts */
     unsigned runs;
     struct provision_result r;
 };
@@ -139,6 +140,7 @@ static inline void firmware_runs(void *io, struct chip *c)
         v.state != MAILBOX_REQUEST || v.cmd != MAILBOX_PROOF || v.len != sizeof challenge)
         return;
     memcpy(challenge, v.data, sizeof challenge);
+    memcpy(line.challenge, challenge, sizeof challenge);
     challenge[0] ^= line.mood == FW_OTHER_CHALLENGE;
     assert_true(otp_image_digest(&line.crypto, image, digest));
     if (line.mood == FW_SENDS_OPEN)

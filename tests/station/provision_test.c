@@ -61,6 +61,34 @@ static void test_nothing_of_the_proof_is_left_in_ram(void **state)
     assert_true(bytes_all(box, MAILBOX_LEN, 0));
 }
 
+static void test_every_proof_has_a_challenge_of_its_own(void **state)
+{
+    uint8_t first[32];
+
+    (void)state;
+    expect_pass();
+    memcpy(first, line.challenge, sizeof first);
+    assert_false(bytes_all(first, sizeof first, first[0]));
+    new_board();
+    expect_pass();
+    assert_memory_not_equal(line.challenge, first, sizeof first);
+}
+
+/* Locks say that somebody locked, not what. */
+static void test_a_clone_with_our_locks_but_other_cells_is_not_the_finished_board(void **state)
+{
+    const struct chip_desc *d = line.chip->desc;
+    static const uint8_t locks[6] = { 0 }, other[32] = { 0x55 };
+
+    (void)state;
+    expect_pass();
+    same_uid_blank_board();
+    assert_true(silicon_plant(inproc_silicon(line.chip), d->otp.base, other, sizeof other));
+    assert_true(silicon_plant(inproc_silicon(line.chip), d->otp.lock_base, locks, sizeof locks));
+    expect_fault(true, &station_fault[STATION_UNLIKE], VERDICT_FAIL);
+    assert_int_equal(row().state, DEV_QUARANTINED);
+}
+
 static bool file_holds(const char *path, const uint8_t *bytes, size_t len)
 {
     FILE *f = fopen(path, "rb");
@@ -103,15 +131,6 @@ static void test_two_boards_get_two_serials_and_two_keys(void **state)
     assert_memory_not_equal(first + OTP_OFF_SLOT, second + OTP_OFF_SLOT, SLOT_LEN);
     if (line.product.policy & POLICY_PSK)
         assert_memory_not_equal(first + OTP_OFF_SLOT + SLOT_LEN, second + OTP_OFF_SLOT + SLOT_LEN, SLOT_LEN);
-}
-
-static void test_level_2_with_a_console_is_reached(void **state)
-{
-    (void)state;
-    line.product.lock = 2;
-    line.station.console = "/dev/null";
-    expect_pass();
-    assert_int_equal(silicon_rdp(inproc_silicon(line.chip)), 2);
 }
 
 static void count_step(void *io, enum station_step step)
@@ -401,6 +420,8 @@ int main(void)
         ON_ALL(test_a_blank_board_becomes_a_device_whose_messages_open),
         ON_ALL(test_the_chip_is_locked_as_the_product_says),
         ON_BOTH(test_nothing_of_the_proof_is_left_in_ram),
+        ON_L4(test_every_proof_has_a_challenge_of_its_own),
+        ON_F4(test_a_clone_with_our_locks_but_other_cells_is_not_the_finished_board),
         { "test_the_registry_knows_the_image_but_never_the_secret", test_the_registry_knows_the_image_but_never_the_secret,
           up_l4_psk, line_down, NULL },
         ON_ALL(test_two_boards_get_two_serials_and_two_keys),
@@ -422,7 +443,6 @@ int main(void)
         ON_L4(test_a_board_of_another_product_is_refused),
         ON_L4(test_without_serials_nothing_is_burned),
         ON_L4(test_a_registry_that_cannot_be_written_lets_nothing_be_burned),
-        ON_BOTH(test_level_2_with_a_console_is_reached),
         ON_BOTH(test_steps_are_told_in_their_order),
     };
     return cmocka_run_group_tests(tests, line_group_up, line_group_down);

@@ -196,8 +196,8 @@ static void test_a_board_swapped_before_the_burn_gets_nothing_and_quarantines_no
     (void)state;
     line.station.progress = swap_board;
     line.station.progress_io = other_uid;
-    assert_int_equal(provision(true), ERR_INCOMPLETE);
-    assert_string_equal(line.r.code, flash_fault[FLASH_BOARD_CHANGED].name);
+    assert_int_equal(provision(true), ERR_RETRY);
+    assert_string_equal(line.r.code, flash_fault[FLASH_BOARD_SWAPPED].name);
     assert_int_equal(line.r.verdict, VERDICT_FAIL);
     assert_int_equal(row().state, DEV_BURNING);
     assert_int_equal(pulses(), 0);

@@ -1,113 +1,7 @@
 /* The server side, on devices that a line of its own made: what opens, what is recorded, what is refused. */
-#include "tests/station/line.h"
+#include "tests/verifier/frames.h"
 
-#include <sqlite3.h>
-
-#include "verifier/cache.h"
 #include "verifier/fault.h"
-
-static struct opened_frame out;
-static struct message msg;
-
-static void offer(const uint8_t *frame, size_t len)
-{
-    memset(&out, 0xEE, sizeof out);
-    if (verifier_frame(line.verifier, frame, len, &out, &e) != ERR_OK)
-        fail_msg("%s: %s", e.fault->name, e.subject);
-}
-
-static void expect_open(enum frame_status status, uint64_t counter, const char *data)
-{
-    if (out.status != status)
-        fail_msg("%s %s", frame_status_name(out.status), out.reason);
-    assert_string_equal(out.reason, "");
-    assert_true(out.has_serial);
-    assert_int_equal(out.serial, line.r.serial);
-    assert_string_equal(out.scheme, "sealed");
-    assert_int_equal(out.counter, counter);
-    assert_int_equal(out.len, strlen(data));
-    assert_memory_equal(out.data, data, out.len);
-    assert_string_equal(out.received, "2026-11-21T08:00:00.123Z");
-}
-
-static void expect_refused(const char *reason)
-{
-    assert_int_equal(out.status, FRAME_REFUSED);
-    assert_string_equal(out.reason, reason);
-    assert_int_equal(out.len, 0);
-    assert_true(bytes_all(out.data, sizeof out.data, 0));
-    assert_string_equal(out.received, "");
-}
-
-/* ---- the registry, looked at from outside ---- */
-
-static long ask_db(const char *statement)
-{
-    sqlite3 *db;
-    sqlite3_stmt *s;
-    long v;
-
-    assert_int_equal(sqlite3_open_v2(line.db, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, statement, -1, &s, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    v = (long)sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    return v;
-}
-
-static unsigned frames_stored(void)
-{
-    return (unsigned)ask_db("SELECT count(*) FROM frame");
-}
-
-static unsigned events(void)
-{
-    return (unsigned)ask_db("SELECT count(*) FROM event");
-}
-
-static void restart(void)
-{
-    verifier_close(line.verifier);
-    registry_close(line.registry);
-    open_registry(REGISTRY_WRITE);
-    open_verifier();
-}
-
-/* A product of the device's firmware: with a short OPEN if compact. */
-static int device_up(const char *chip, bool psk, bool compact, uint8_t sid_len, uint8_t ctr_len)
-{
-    line_up(chip, psk, 0);
-    struct product p = line.product;
-    (void)snprintf(p.name, sizeof p.name, "TEST-variant");
-    p.fleet = 0;
-    p.serial_first = 0;
-    p.sid_len = sid_len;
-    p.ctr_len = ctr_len;
-    if (compact)
-        p.policy &= (uint16_t)~POLICY_TAG16;
-    assert_ok(registry_product_add(line.registry, &p, &e));
-    line.product = p;
-    expect_pass();
-    board_sends(line.chip, "hello", "again", &msg);
-    return 0;
-}
-
-static int up_base(void **state)
-{
-    (void)state;
-    return device_up("stm32l476", false, false, 2, 1);
-}
-static int up_psk(void **state)
-{
-    (void)state;
-    return device_up("stm32l476", true, false, 2, 1);
-}
-static int up_compact(void **state)
-{
-    (void)state;
-    return device_up("stm32f407", true, true, 2, 1);
-}
 
 /* ---- opening ---- */
 
@@ -139,94 +33,6 @@ static void test_the_same_bytes_again_are_a_duplicate_with_the_same_data_and_rec
         expect_open(i == 0 ? FRAME_OPENED : FRAME_IS_DUPLICATE, 1, "again");
     }
     assert_int_equal(frames_stored(), 2);
-}
-
-static void test_duplicates_are_known_after_a_restart(void **state)
-{
-    (void)state;
-    offer(msg.open, msg.open_len);
-    offer(msg.data, msg.data_len);
-    restart();
-    offer(msg.data, msg.data_len);
-    expect_open(FRAME_IS_DUPLICATE, 1, "again");
-    offer(msg.open, msg.open_len);
-    expect_open(FRAME_IS_DUPLICATE, 0, "hello");
-    assert_int_equal(frames_stored(), 2);
-}
-
-static void test_a_cold_session_is_made_again_from_its_open(void **state)
-{
-    (void)state;
-    offer(msg.open, msg.open_len);
-    restart();
-    offer(msg.data, msg.data_len);
-    expect_open(FRAME_OPENED, 1, "again");
-}
-
-static void test_data_before_its_open_is_refused_and_opens_later(void **state)
-{
-    (void)state;
-    offer(msg.data, msg.data_len);
-    expect_refused("no-session");
-    assert_false(out.has_serial);
-    assert_int_equal(frames_stored(), 0);
-    offer(msg.open, msg.open_len);
-    offer(msg.data, msg.data_len);
-    expect_open(FRAME_OPENED, 1, "again");
-}
-
-/* Two bytes of sid are on the air, so two sessions can share them; here a stranger's session is made to. */
-static void test_a_session_with_the_same_sid_on_the_air_does_not_hide_the_right_one(void **state)
-{
-    struct sealed_session stranger = { .key = { 1 } };
-    const uint8_t x[P256_LEN] = { 1 };
-
-    (void)state;
-    offer(msg.open, msg.open_len);
-    memcpy(stranger.sid, msg.session.sid, 2);
-    restart(); /* so that the stranger's is live, and the right one is cold */
-    session_keep(line.verifier, line.r.serial, x, &stranger);
-    offer(msg.data, msg.data_len);
-    expect_open(FRAME_OPENED, 1, "again");
-    msg.data[msg.data_len - 1] ^= 1;
-    offer(msg.data, msg.data_len);
-    expect_refused("sealed-auth");
-}
-
-static void test_each_stored_session_with_that_sid_is_tried_the_newest_first(void **state)
-{
-    static struct message second;
-    struct frame_row row = { .serial = line.r.serial };
-    enum frame_record what;
-
-    (void)state;
-    offer(msg.open, msg.open_len);
-    board_sends(line.chip, "other", "session", &second);
-    memcpy(row.sid, msg.session.sid, 2); /* as if it had drawn the same two bytes */
-    memset(row.session, 0x77, sizeof row.session);
-    memcpy(row.frame, second.open, second.open_len);
-    row.frame_len = (uint16_t)second.open_len;
-    assert_ok(registry_frame_record(line.registry, &row, &what, &e));
-    restart();
-    offer(msg.data, msg.data_len);
-    expect_open(FRAME_OPENED, 1, "again");
-}
-
-static void test_more_sessions_than_the_cache_holds_all_open(void **state)
-{
-    enum { N = SESSIONS_MAX + 6 };
-    static struct message m[N];
-
-    (void)state;
-    for (int i = 0; i < N; i++) {
-        board_sends(line.chip, "a", "b", &m[i]);
-        offer(m[i].open, m[i].open_len);
-        expect_open(FRAME_OPENED, 0, "a");
-    }
-    for (int i = 0; i < N; i++) {
-        offer(m[i].data, m[i].data_len);
-        expect_open(FRAME_OPENED, 1, "b");
-    }
 }
 
 /* ---- replay ---- */
@@ -376,7 +182,7 @@ static void test_frames_of_a_quarantined_device_are_kept_but_withheld(void **sta
 {
     (void)state;
     offer(msg.open, msg.open_len);
-    assert_ok(registry_quarantine(line.registry, line.r.serial, "test", &e));
+    assert_ok(registry_quarantine(line.registry, line.r.serial, DEV_DONE, "test", &e));
     offer(msg.data, msg.data_len); /* the session is live, and still nothing comes out */
     expect_refused("quarantined");
     assert_int_equal(frames_stored(), 2);
@@ -462,27 +268,15 @@ static void test_a_proof_is_good_for_its_challenge_and_image_alone_and_never_tel
     assert_int_equal(verifier_prove(line.verifier, serial, frame, len - 1, challenge, digest, &e), ERR_NO);
     assert_int_equal(verifier_prove(line.verifier, serial, frame, 0, challenge, digest, &e), ERR_NO);
     assert_ok(verifier_prove(line.verifier, serial, frame, len, challenge, digest, &e));
-    assert_ok(registry_quarantine(line.registry, serial, "test", &e));
+    assert_ok(registry_quarantine(line.registry, serial, row().state, "test", &e));
     assert_int_equal(verifier_prove(line.verifier, serial, frame, len, challenge, digest, &e), ERR_NO);
 }
-
-#define TEST(test, up)                                \
-    {                                                 \
-#test " [" #up "]", test, up, line_down, NULL \
-    }
-#define EACH(test) TEST(test, up_base), TEST(test, up_psk), TEST(test, up_compact)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         EACH(test_open_and_data_are_opened_and_recorded_as_received),
         EACH(test_the_same_bytes_again_are_a_duplicate_with_the_same_data_and_receipt),
-        EACH(test_duplicates_are_known_after_a_restart),
-        EACH(test_a_cold_session_is_made_again_from_its_open),
-        EACH(test_data_before_its_open_is_refused_and_opens_later),
-        TEST(test_a_session_with_the_same_sid_on_the_air_does_not_hide_the_right_one, up_base),
-        TEST(test_each_stored_session_with_that_sid_is_tried_the_newest_first, up_base),
-        TEST(test_more_sessions_than_the_cache_holds_all_open, up_psk),
         EACH(test_other_bytes_at_a_used_counter_are_a_replay_with_an_alarm),
         TEST(test_late_data_out_of_order_is_accepted, up_base),
         EACH(test_every_bit_flip_and_truncation_of_an_open_is_refused_and_leaves_no_trace),

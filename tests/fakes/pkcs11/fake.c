@@ -1,14 +1,25 @@
+/* clang-format off: a table */
 /* tests/fakes/pkcs11/fake.c - a PKCS#11 module for states that a sound token never shows.
  * It is SoftHSM2 with one fault, chosen by its own file name: copy it to NAME[-K].so.  K: the fault begins with the K-th
- * call that works on keys.  fake_logins counts C_Login; a test finds it with dlsym. plain           no fault init-fails
- * C_Initialize: CKR_DEVICE_ERROR locked          the token says that its PIN is locked final-try       the token says that
- * one try is left three-tries     it counts wrong PINs as a real one: low, final try, locked removed-K CKR_DEVICE_REMOVED
- * from the K-th call on, until C_Initialize session-K       CKR_SESSION_HANDLE_INVALID from the K-th call on, until
- * C_Initialize gone-K          CKR_DEVICE_REMOVED from the K-th call on, for ever busy-sign       each C_SignInit finds an
- * operation that was left active, until its session is closed no-kwp          no key wrap mechanism other-210a
- * CKM_AES_KEY_WRAP_PAD is not RFC 5649 (as in NSS) unenforced      CKA_UNWRAP_TEMPLATE is taken and ignored decrypts
- * CKA_DECRYPT of every key reads as true other-key-K     from the K-th call on, CKA_EC_POINT reads as the base point: not
- * the private key's garbage-label   the token's label is noise */
+ * call that works on keys.  fake_logins counts C_Login; a test finds it with dlsym.
+ *   plain           no fault
+ *   init-fails      C_Initialize: CKR_DEVICE_ERROR
+ *   locked          the token says that its PIN is locked
+ *   final-try       the token says that one try is left
+ *   three-tries     it counts wrong PINs as a real one: low, final try, locked
+ *   removed-K       CKR_DEVICE_REMOVED from the K-th call on, until C_Initialize
+ *   session-K       CKR_SESSION_HANDLE_INVALID from the K-th call on, until C_Initialize
+ *   gone-K          CKR_DEVICE_REMOVED from the K-th call on, for ever
+ *   busy-sign       each C_SignInit finds an operation that was left active, until its session is closed
+ *   no-kwp          no key wrap mechanism
+ *   no-edwards      no Ed25519 key pairs
+ *   no-eddsa        Ed25519 key pairs, but no signatures by them
+ *   other-210a      CKM_AES_KEY_WRAP_PAD is not RFC 5649 (as in NSS)
+ *   unenforced      CKA_UNWRAP_TEMPLATE is taken and ignored
+ *   decrypts        CKA_DECRYPT of every key reads as true
+ *   other-key-K     from the K-th call on, CKA_EC_POINT reads as the base point: not the private key's
+ *   garbage-label   the token's label is noise */
+/* clang-format on */
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -72,6 +83,13 @@ static CK_RV fake_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
     if (is("garbage-label"))
         memset(info->label, 0x9b, sizeof info->label);
     return CKR_OK;
+}
+
+static CK_RV fake_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
+{
+    if ((is("no-edwards") && type == CKM_EC_EDWARDS_KEY_PAIR_GEN) || (is("no-eddsa") && type == CKM_EDDSA))
+        return CKR_MECHANISM_INVALID;
+    return real->C_GetMechanismInfo(slot, type, info);
 }
 
 static CK_RV fake_Login(CK_SESSION_HANDLE s, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG len)
@@ -222,6 +240,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR list)
     fake.C_GetFunctionList = C_GetFunctionList;
     fake.C_Initialize = fake_Initialize;
     fake.C_GetTokenInfo = fake_GetTokenInfo;
+    fake.C_GetMechanismInfo = fake_GetMechanismInfo;
     fake.C_Login = fake_Login;
     fake.C_OpenSession = fake_OpenSession;
     fake.C_GenerateKey = fake_GenerateKey;

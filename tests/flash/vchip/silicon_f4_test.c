@@ -104,12 +104,14 @@ static void test_a_locked_block_refuses_and_its_neighbour_does_not(void **state)
     assert_int_equal(st.otp_refused, 2);
 }
 
-static void test_a_lock_byte_is_an_otp_byte_and_locks_only_at_zero(void **state)
+static void test_a_lock_byte_is_an_otp_byte_and_anything_but_blank_locks(void **state)
 {
     struct part *p = *state;
 
-    assert_int_equal(part_program(p, LOCKS, 1, 0x0F), 0);
     assert_int_equal(part_program(p, OTP, 1, 0x7F), 0);
+    assert_int_equal(part_program(p, LOCKS, 1, 0x0F), 0);
+    assert_int_equal(part_program(p, OTP, 1, 0), WRPERR); /* as in a pulse that was cut: the manual has no meaning for it */
+    assert_int_equal(part_read(p, OTP, 1), 0x7F);
     assert_int_equal(part_program(p, LOCKS, 1, 0xF0), 0); /* ands to zero */
     assert_int_equal(part_read(p, LOCKS, 1), 0);
     assert_int_equal(part_program(p, OTP, 1, 0), WRPERR);
@@ -292,7 +294,7 @@ int main(void)
         F4(test_a_second_otp_program_succeeds_silently_and_ands),
         F4(test_an_old_error_flag_does_not_stop_the_next_program),
         F4(test_a_locked_block_refuses_and_its_neighbour_does_not),
-        F4(test_a_lock_byte_is_an_otp_byte_and_locks_only_at_zero),
+        F4(test_a_lock_byte_is_an_otp_byte_and_anything_but_blank_locks),
         F4(test_a_wide_write_locks_as_many_blocks_as_it_has_bytes),
         F4(test_mass_erase_leaves_otp_and_lock_bytes),
         F4(test_sector_erase_takes_the_sector_of_snb_and_nothing_else),
