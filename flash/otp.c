@@ -212,18 +212,48 @@ static enum err_code program(struct chip *c, const struct otp_job *job, const st
     return ERR_OK;
 }
 
-static enum err_code read_back(struct chip *c, const struct otp_job *job, struct err *e)
+static enum err_code read_back(struct chip *c, const struct otp_job *job, struct otp_plan *now, struct err *e)
 {
-    struct otp_plan now = { 0 };
-    enum err_code rc = otp_plan_make(c, job, &now, e);
+    enum err_code rc;
 
+    *now = (struct otp_plan){ 0 };
+    rc = otp_plan_make(c, job, now, e);
     /* The same eyes as before: what is not SKIP now was not burned as told. */
-    if (now.n_spent != 0)
+    if (now->n_spent != 0)
         return rc;
-    if (now.n_write + now.n_conflict + now.n_locked == 0)
+    if (now->n_write + now->n_conflict + now->n_locked == 0)
         return rc;
     return err_set(e, &flash_fault[FLASH_OTP_READBACK], "otp burn", NULL, 0, "%u cells differ",
-                   now.n_write + now.n_conflict + now.n_locked);
+                   now->n_write + now->n_conflict + now->n_locked);
+}
+
+/* Cells that are blank though they were told as burned: a programmer that said OK and gave no pulse.  Left alone they would
+ * be a gap in the image, which no repeat may fill.  Once more, and only as a fresh look allows: each is read again before
+ * its pulse, and an L4's controller refuses a cell that had one. */
+static enum err_code fill_gaps(struct chip *c, const struct otp_job *job, const uint8_t uid[CHIP_UID_LEN],
+                               const struct otp_plan *now, struct err *e)
+{
+    struct otp_plan last;
+    uint32_t done = 0;
+    enum err_code rc = check_uid(c, uid, FLASH_BOARD_CHANGED, e);
+
+    if (rc == ERR_OK)
+        rc = program(c, job, now, &done, NULL, NULL, e);
+    return rc == ERR_OK ? read_back(c, job, &last, e) : rc;
+}
+
+static enum err_code burn(struct chip *c, const struct otp_job *job, const uint8_t uid[CHIP_UID_LEN],
+                          const struct otp_plan *plan, uint32_t *done, otp_progress *progress, void *io, struct err *e)
+{
+    struct otp_plan now;
+    enum err_code rc = program(c, job, plan, done, progress, io, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    rc = read_back(c, job, &now, e);
+    if (rc != ERR_OK && now.n_write != 0 && now.n_conflict + now.n_spent + now.n_locked == 0)
+        rc = fill_gaps(c, job, uid, &now, e);
+    return rc == ERR_OK ? check_uid(c, uid, FLASH_BOARD_CHANGED, e) : rc;
 }
 
 enum err_code otp_burn(struct chip *c, const struct otp_job *job, const uint8_t uid[CHIP_UID_LEN], struct otp_plan *plan,
@@ -238,7 +268,6 @@ enum err_code otp_burn(struct chip *c, const struct otp_job *job, const uint8_t 
         return rc;
     if (plan->n_write == 0)
         return ERR_OK;
-    if ((rc = program(c, job, plan, &done, progress, io, e)) == ERR_OK && (rc = read_back(c, job, e)) == ERR_OK)
-        rc = check_uid(c, uid, FLASH_BOARD_CHANGED, e);
+    rc = burn(c, job, uid, plan, &done, progress, io, e);
     return done == 0 ? rc : after_first(rc, e);
 }
