@@ -21,7 +21,16 @@
 #include "station/station.h"
 #include "verifier/verifier.h"
 
-enum firmware_mood { FW_GOOD, FW_SILENT, FW_SAYS_ERROR, FW_OTHER_CHALLENGE, FW_GARBAGE, FW_SENDS_OPEN, FW_NO_MAGIC };
+enum firmware_mood {
+    FW_GOOD,
+    FW_SILENT,
+    FW_SAYS_ERROR,
+    FW_OTHER_CHALLENGE,
+    FW_GARBAGE,
+    FW_SENDS_OPEN,
+    FW_NO_MAGIC,
+    FW_OLD_NOTE
+};
 
 struct line {
     struct hsm *h;
@@ -148,7 +157,10 @@ static inline void firmware_runs(void *io, struct chip *c)
     else
         assert_int_equal(sealed_make_proof(&line.crypto, &d, ++line.boot, challenge, digest, frame, sizeof frame, &len),
                          SEALED_OK);
-    if (line.mood == FW_SAYS_ERROR)
+    if (line.mood == FW_OLD_NOTE) { /* told once, and then gone */
+        line.mood = FW_GOOD;
+        answer(box, MAILBOX_ERROR, (const uint8_t[]){ DEVICE_FAULT, 'p', 'c' }, 3);
+    } else if (line.mood == FW_SAYS_ERROR)
         answer(box, MAILBOX_ERROR, (const uint8_t[]){ DEVICE_RANDOM, 'r', 'n', 'g' }, 4);
     else if (line.mood == FW_GARBAGE)
         answer(box, MAILBOX_ANSWER, (const uint8_t *)"\x20junk", 5);
