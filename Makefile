@@ -75,6 +75,25 @@ build/tests/station/fail_test build/asan/tests/station/fail_test: \
     LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(shell cat tests/station/fail_test.wrap))
 $(TESTS:%=build/%.o): | build/.packages-check
 
+# ---- the sweep: one fault at every point of every kind, then recovery, then the invariants: tests/sweep/sweep.h; and real.h:
+# the same with the real binary through real OpenOCD ----
+SWEEP   := build/tests/sweep/sweep
+SWEEP_SRC := $(filter-out tests/sweep/real%,$(wildcard tests/sweep/*.c))
+REAL    := build/tests/sweep/real
+build/tests/sweep/fuseline_main.o: build/cli/main.o # the real command, run in forked children
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-sym main=fuseline_main $< $@
+$(SWEEP): LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(shell cat tests/sweep/hooks.wrap))
+$(SWEEP): $(SWEEP_SRC:%.c=build/%.o) build/tests/sweep/fuseline_main.o build/lib.a
+	$(Q)gcc $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lm
+$(REAL): $(patsubst %.c,build/%.o,$(wildcard tests/sweep/real*.c)) build/lib.a
+	$(Q)gcc $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+sweep: $(SWEEP) $(REAL) all
+	@$(SWEEP) --json build/sweep.json; rc=$$?; $(REAL) --json build/sweep.json && exit $$rc
+soak: $(SWEEP) # CASES=N at random, SEED=S; before them the two large counts
+	@$< --units $(or $(UNITS),100000) --serials $(or $(SERIALS),1000000) --seed $(or $(SEED),1)
+	@$< --cases $(or $(CASES),100000) --seed $(or $(SEED),1) --json build/soak.json
+
 # ---- parsers under libFuzzer: build/fuzz/NAME, one for each of tests/fuzz/NAME_fuzz.c ----
 FUZZ    := $(patsubst tests/fuzz/%_fuzz.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c | build/.packages-check
@@ -129,7 +148,7 @@ build/firmware/vectors-%.elf: tests/firmware/vectors.c tests/firmware/startup.c 
 
 # ---- the jobs ----
 check: all $(TEST_ELF) build/asan/fuseline build/asan/vchip $(TESTS:%=build/%) $(ASAN_TESTS:%=build/asan/%) \
-       $(SRC:%.c=build/clang/%.o) $(TESTS:%=build/clang/%.o) $(FUZZ)
+       $(SRC:%.c=build/clang/%.o) $(TESTS:%=build/clang/%.o) $(SWEEP_SRC:%.c=build/clang/%.o) $(FUZZ) $(SWEEP)
 	@tests/run $(JOBS) $(TESTS:%=build/%) $(BATS:%=build@%) $(ASAN_TESTS:%=build/asan/%) $(ASAN_BATS:%=build/asan@%)
 
 fuzz: $(FUZZ) # SECONDS=N for each; finds are left in build/fuzz/
@@ -164,7 +183,7 @@ build/.packages-check: Makefile tests/packages | build/.packages
 	@tests/packages $(CHECK_PACKAGES)
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: all check demo bench fuzz install clean
+.PHONY: all check sweep soak demo bench fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

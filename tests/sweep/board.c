@@ -1,0 +1,114 @@
+/* The board's own side: a firmware that answers the mailbox and makes frames through protocol/, and the ELF file of it. */
+#include "tests/sweep/world.h"
+
+#include <elf.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hsm/hpke_host.h"
+#include "protocol/bytes.h"
+#include "protocol/local.h"
+#include "protocol/mailbox.h"
+#include "protocol/otp_image.h"
+#include "protocol/sealed.h"
+
+enum { ELF_LEN = 2048, CODE_AT = 512, CODE_LEN = 104, CODE_FILL = 0x5A, FLASH = 0x08000000, MAILBOX_AT = 0x20010000 };
+
+bool board_write_firmware(const char *path)
+{
+    uint8_t f[ELF_LEN] = { 0 };
+    const char strings[] = "\0fl_mailbox";
+    const Elf32_Ehdr eh = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB, EV_CURRENT },
+                            .e_type = ET_EXEC,
+                            .e_machine = EM_ARM,
+                            .e_version = EV_CURRENT,
+                            .e_phoff = 64,
+                            .e_shoff = 1024,
+                            .e_ehsize = sizeof eh,
+                            .e_phentsize = sizeof(Elf32_Phdr),
+                            .e_phnum = 1,
+                            .e_shentsize = sizeof(Elf32_Shdr),
+                            .e_shnum = 3 };
+    const Elf32_Phdr ph = { PT_LOAD, CODE_AT, FLASH, FLASH, CODE_LEN, CODE_LEN, PF_R | PF_X, 1 };
+    const Elf32_Sym sym[2] = {
+        { 0 }, { .st_name = 1, .st_value = MAILBOX_AT, .st_info = ELF32_ST_INFO(STB_GLOBAL, STT_OBJECT), .st_shndx = 1 }
+    };
+    const Elf32_Shdr sh[3] = {
+        { 0 },
+        { .sh_type = SHT_SYMTAB, .sh_offset = 1536, .sh_size = sizeof sym, .sh_link = 2, .sh_entsize = sizeof *sym },
+        { .sh_type = SHT_STRTAB, .sh_offset = 1664, .sh_size = sizeof strings },
+    };
+    FILE *out = fopen(path, "wb");
+
+    memcpy(f, &eh, sizeof eh);
+    memcpy(f + 64, &ph, sizeof ph);
+    memset(f + CODE_AT, CODE_FILL, CODE_LEN);
+    memcpy(f + 1024, sh, sizeof sh);
+    memcpy(f + 1536, sym, sizeof sym);
+    memcpy(f + 1664, strings, sizeof strings);
+    return out != NULL && fwrite(f, sizeof f, 1, out) == 1 && fclose(out) == 0;
+}
+
+struct started { /* a board that has started */
+    struct crypto crypto;
+    struct hpke_host *host;
+    struct sealed_device sealed;
+    uint8_t image[OTP_IMAGE_LEN];
+};
+
+/* false: it does not start, for its flash or OTP is not whole. */
+static bool starts(struct chip *c, struct started *d)
+{
+    uint8_t code[CODE_LEN];
+
+    d->host = hpke_host_open(&d->crypto);
+    return d->host != NULL && silicon_peek(inproc_silicon(c), FLASH, code, sizeof code) &&
+           bytes_all(code, sizeof code, CODE_FILL) &&
+           silicon_peek(inproc_silicon(c), c->desc->otp.base, d->image, OTP_IMAGE_LEN) &&
+           otp_image_check(&d->crypto, d->image, false, NULL) == OTP_OK &&
+           sealed_device_init(&d->crypto, d->image, 2, 1, &d->sealed) == SEALED_OK;
+}
+
+static void answers(struct started *d, uint8_t *box)
+{
+    uint8_t frame[FRAME_MAX], digest[32];
+    struct mailbox_view v;
+    size_t len = 0;
+
+    if (box == NULL || !mailbox_get(box, MAILBOX_LEN, &v) || v.state != MAILBOX_REQUEST || v.cmd != MAILBOX_PROOF ||
+        v.len != 32)
+        return;
+    if (!otp_image_digest(&d->crypto, d->image, digest) ||
+        sealed_make_proof(&d->crypto, &d->sealed, (uint32_t)++world_now->shared->boot, v.data, digest, frame, sizeof frame,
+                          &len) != SEALED_OK)
+        return;
+    (void)mailbox_put(box, MAILBOX_PROOF, frame, len);
+    box[MAILBOX_OFF_STATE] = MAILBOX_ANSWER;
+}
+
+void board_boots(void *io, struct chip *c)
+{
+    struct started d;
+    const bool outside = world_now->outside;
+
+    (void)io;
+    world_now->outside = true;
+    if (starts(c, &d))
+        answers(&d, inproc_ram(c, MAILBOX_AT, MAILBOX_LEN));
+    hpke_host_close(d.host);
+    world_now->outside = outside;
+}
+
+bool board_sends(struct chip *c, const char *first, const char *second, struct board_frames *f)
+{
+    struct started d;
+    struct sealed_session s;
+    const bool made = starts(c, &d) &&
+                      sealed_make_open(&d.crypto, &d.sealed, (uint32_t)++world_now->shared->boot, (const uint8_t *)first,
+                                       strlen(first), f->open, sizeof f->open, &f->open_len, &s) == SEALED_OK &&
+                      sealed_make_data(&d.crypto, &d.sealed.profile, &s, 1, (const uint8_t *)second, strlen(second), f->data,
+                                       sizeof f->data, &f->data_len) == SEALED_OK;
+
+    hpke_host_close(d.host);
+    return made;
+}

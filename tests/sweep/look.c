@@ -1,0 +1,220 @@
+#include "tests/sweep/look.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "flash/vchip/nvm.h"
+#include "protocol/bytes.h"
+#include "protocol/scheme.h"
+#include "tests/sweep/files.h"
+
+static bool no(char why[200], const char *what, const struct err *e)
+{
+    (void)snprintf(why, 200, "%s: %s: %.100s", what, e->fault != NULL ? e->fault->name : "?", e->subject);
+    return false;
+}
+
+/* ---- chips ---- */
+
+static void read_cells(struct look_part *p, struct nvm *n, const struct chip_desc *d)
+{
+    const struct nvm_area *otp = &n->area[NVM_OTP], *locks = &n->area[NVM_LOCKS];
+
+    p->cell = d->otp.cell;
+    p->cells = OTP_IMAGE_LEN / p->cell;
+    memcpy(p->uid, n->head->uid, sizeof p->uid);
+    memcpy(p->image, otp->data, sizeof p->image);
+    for (uint32_t i = 0; i < p->cells; i++)
+        p->ecc[i] = nvm_bit(otp->ecc, i * p->cell);
+    for (uint32_t i = 0; i < locks->size; i++)
+        p->locked |= locks->data[i] == 0x00 ? 1u << i : 0;
+    p->burned = !bytes_all(p->image, sizeof p->image, 0xFF);
+}
+
+static bool look_at_part(struct look *l, struct look_part *p, const char *path, char why[200])
+{
+    static const uint32_t none[NVM_OPTIONS];
+    const struct chip_desc *d = chip_desc_find(l->w->board->chip);
+    struct silicon *s = NULL;
+    struct nvm n;
+    struct err e = { 0 };
+
+    if (access(path, F_OK) != 0)
+        return true;
+    if (nvm_open(&n, d, path, none, &e) != ERR_OK)
+        return no(why, path, &e);
+    read_cells(p, &n, d);
+    nvm_close(&n);
+    if (silicon_open(&s, d, path, NULL, &e) != ERR_OK)
+        return no(why, path, &e);
+    silicon_power(s, true);
+    p->rdp = silicon_rdp(s);
+    silicon_close(s);
+    p->present = true;
+    p->whole = otp_image_check(&l->crypto, p->image, false, NULL) == OTP_OK;
+    p->serial = (uint64_t)get32(p->image + OTP_OFF_SERIAL) << 32 | get32(p->image + OTP_OFF_SERIAL + 4);
+    for (size_t i = 0; i < l->n; i++)
+        if (memcmp(l->device[i].row.uid, p->uid, sizeof p->uid) == 0)
+            p->device = &l->device[i];
+    return true;
+}
+
+bool look_torn(const struct look_part *p)
+{
+    const uint8_t *want = p->device != NULL && p->device->has_wanted ? p->device->wanted : NULL;
+
+    for (uint32_t i = 0; i < p->cells; i++) {
+        const uint8_t *have = p->image + i * p->cell;
+        if (p->ecc[i])
+            return true;
+        if (want != NULL && !bytes_all(have, p->cell, 0xFF) && memcmp(have, want + i * p->cell, p->cell) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- the registry ---- */
+
+static enum err_code add_device(void *io, const struct device *d, struct err *e)
+{
+    struct look *l = io;
+
+    (void)e;
+    if (l->n < LOOK_DEVICES)
+        l->device[l->n++].row = *d;
+    return ERR_OK;
+}
+
+static enum err_code add_event(void *io, const struct event_row *ev, struct err *e)
+{
+    static const struct {
+        const char *kind;
+        enum device_state state;
+    } kinds[] = {
+        { "device.reserved", DEV_RESERVED }, { "device.keyed", DEV_KEYED },   { "device.burning", DEV_BURNING },
+        { "device.verified", DEV_VERIFIED }, { "device.proved", DEV_PROVED }, { "device.locked", DEV_LOCKED },
+        { "device.done", DEV_DONE },         { "serial.void", DEV_VOID },     { "device.quarantined", DEV_QUARANTINED },
+        { "device.rework", DEV_VERIFIED },
+    };
+    struct look *l = io;
+    json_t *o = json_loadb(ev->canonical, ev->len, 0, NULL);
+    const char *kind = NULL, *serial = NULL;
+
+    (void)e;
+    if (o != NULL && json_unpack(o, "{s:s, s:s}", "event", &kind, "serial", &serial) == 0)
+        for (size_t i = 0; i < l->n; i++)
+            for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+                if (l->device[i].row.serial == strtoull(serial, NULL, 16) && strcmp(kind, kinds[k].kind) == 0)
+                    l->device[i].events |= 1u << kinds[k].state;
+    json_decref(o);
+    return ERR_OK;
+}
+
+static bool open_copy(struct look *l, char why[200])
+{
+    char copy[WORLD_PATH + 32], journal[WORLD_PATH + 48], from[WORLD_PATH + 16];
+    struct err e = { 0 };
+
+    (void)snprintf(copy, sizeof copy, "%s.check", l->w->out);
+    (void)snprintf(journal, sizeof journal, "%s-journal", copy);
+    (void)snprintf(from, sizeof from, "%s-journal", l->w->db);
+    (void)unlink(journal);
+    if (!file_copy(l->w->db, copy) || (access(from, F_OK) == 0 && !file_copy(from, journal))) {
+        (void)snprintf(why, 200, "the registry is not there");
+        return false;
+    }
+    if (registry_open(&l->registry, copy, REGISTRY_WRITE, &e) != ERR_OK)
+        return no(why, "the registry does not open", &e);
+    if (registry_devices(l->registry, NULL, DEV_STATES, add_device, l, &e) != ERR_OK ||
+        registry_events(l->registry, 0, add_event, l, &e) != ERR_OK)
+        return no(why, "the registry can't be read", &e);
+    return true;
+}
+
+/* ---- the token ---- */
+
+static bool open_token(struct look *l, const char *role, struct hsm **out, char why[200])
+{
+    static const struct hsm_pin_source by_uri = { HSM_PIN_URI, -1 };
+    char uri[512];
+    struct err e = { 0 };
+
+    (void)snprintf(uri, sizeof uri,
+                   "pkcs11:token=%s?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:%s/pins/%s.pin", role,
+                   l->w->dir, role);
+    if (hsm_open(out, uri, &by_uri, l->w->dir, &e) != ERR_OK)
+        return no(why, "a token does not open", &e);
+    return true;
+}
+
+static bool secret_of(struct look *l, const struct device *d, uint8_t secret[32])
+{
+    struct wrapped_key key[REG_KEYS_MAX];
+    struct hsm_key *kek = NULL;
+    size_t n = 0;
+    struct err e;
+    bool good = false;
+
+    if (registry_keys(l->registry, d->serial, key, &n, &e) != ERR_OK)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct hsm_blob blob = { .len = key[i].blob_len, .mechanism = key[i].mechanism };
+
+        if (strcmp(key[i].role, "psk") != 0)
+            continue;
+        memcpy(blob.bytes, key[i].blob, sizeof key[i].blob);
+        memcpy(blob.profile, key[i].profile, sizeof blob.profile);
+        good = hsm_key_find(l->line, HSM_KEK_SECRET, key[i].kek, &kek, &e) == ERR_OK &&
+               hsm_device_secret_get(l->line, kek, &blob, secret, &e) == ERR_OK;
+        hsm_key_free(kek);
+    }
+    return good;
+}
+
+/* The image that the intent's digest is of; without it nothing on the chip can be judged. */
+static bool make_wanted(struct look *l, struct look_device *d, char why[200])
+{
+    const struct scheme *s;
+    uint8_t digest[32];
+
+    if (!d->row.has_image)
+        return true;
+    s = scheme_by_id(d->row.image[OTP_OFF_SCHEME]);
+    memcpy(d->wanted, d->row.image, sizeof d->wanted);
+    if (l->w->board->psk && !secret_of(l, &d->row, d->wanted + OTP_OFF_SLOT + s->secret * SLOT_LEN)) {
+        (void)snprintf(why, 200, "device %016llx: its secret can't be unwrapped", (unsigned long long)d->row.serial);
+        return false;
+    }
+    d->has_wanted = otp_image_digest(&l->crypto, d->wanted, digest) && memcmp(digest, d->row.image_sha256, 32) == 0;
+    if (!d->has_wanted)
+        (void)snprintf(why, 200, "device %016llx: keys and journal do not make the image of the intent",
+                       (unsigned long long)d->row.serial);
+    return d->has_wanted;
+}
+
+bool look_open(struct look *l, struct world *w, const struct sweep_case *c, char why[200])
+{
+    *l = (struct look){ .w = w, .c = c };
+    if ((l->host = hpke_host_open(&l->crypto)) == NULL) {
+        (void)snprintf(why, 200, "the harness has no crypto");
+        return false;
+    }
+    if (!open_copy(l, why) || !open_token(l, "server", &l->server, why) ||
+        (w->board->psk && !open_token(l, "line", &l->line, why)))
+        return false;
+    for (size_t i = 0; i < l->n; i++)
+        if (!make_wanted(l, &l->device[i], why))
+            return false;
+    return look_at_part(l, &l->part[0], w->chip, why) && look_at_part(l, &l->part[1], w->other, why);
+}
+
+void look_close(struct look *l)
+{
+    hsm_close(l->line);
+    hsm_close(l->server);
+    registry_close(l->registry);
+    hpke_host_close(l->host);
+}
