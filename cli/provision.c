@@ -4,64 +4,19 @@
 
 #include "base/hex.h"
 #include "cli/fault.h"
-#include "cli/firmware.h"
-#include "cli/kek.h"
+#include "cli/line.h"
 #include "cli/prepare.h"
 #include "cli/slot.h"
 #include "cli/token.h"
 #include "cli/ui/report.h"
-#include "hsm/hpke_host.h"
-#include "station/station.h"
-#include "verifier/verifier.h"
 
 struct job { /* one board's way, and all it needs */
     struct app *app;
-    struct product product;
-    struct fw_image *firmware;
-    struct hpke_host *host;
-    struct crypto crypto;
-    struct hsm *line, *server;
-    struct verifier *verifier;
+    struct line line;
+    struct line_make make;
     struct provision_result result;
-    bool started, drawn;
+    bool started;
 };
-
-static enum err_code open_firmware(struct job *j, struct err *e)
-{
-    char path[FIRMWARE_PATH_MAX];
-    const struct chip_desc *desc = chip_desc_find(j->product.chip);
-    enum err_code rc;
-
-    if (desc == NULL)
-        return err_set(e, &cli_fault[CLI_UNKNOWN_CHIP], "product", NULL, 0, "product '%s': '%s'", j->product.name,
-                       j->product.chip);
-    rc = firmware_path(j->app->config, j->product.scheme, j->product.chip, path, e);
-    return rc == ERR_OK ? fw_image_open(&j->firmware, path, desc, e) : rc;
-}
-
-static enum err_code same_keks(struct hsm *line, struct hsm *server, struct err *e)
-{
-    uint8_t ours[KEKS][3], theirs[KEKS][3];
-    enum err_code rc;
-
-    if ((rc = keks_find(line, ours, e)) != ERR_OK || (rc = keks_find(server, theirs, e)) != ERR_OK)
-        return rc;
-    return keks_compare(ours, theirs, e);
-}
-
-/* The server's side is opened before the burn as well: a proof that nobody can open would end with a burned board. */
-static enum err_code open_tokens(struct job *j, struct err *e)
-{
-    enum err_code rc = token_open(j->app, ROLE_LINE, true, &j->line, e);
-
-    if (rc == ERR_OK)
-        rc = token_open(j->app, ROLE_SERVER, false, &j->server, e);
-    if (rc == ERR_OK)
-        rc = same_keks(j->line, j->server, e);
-    if (rc == ERR_OK)
-        rc = verifier_open(&j->verifier, j->app->registry, j->server, &j->crypto, e);
-    return rc;
-}
 
 /* Everything that can be missing is found missing here, before the board is touched. */
 static enum err_code open_all(struct job *j, bool burn, struct err *e)
@@ -69,37 +24,16 @@ static enum err_code open_all(struct job *j, bool burn, struct err *e)
     enum err_code rc = prepare(j->app, CMD_SLOT | (burn ? CMD_RECORDS : CMD_READS), e);
 
     if (rc == ERR_OK)
-        rc = registry_product_get(j->app->registry, j->app->opt[OPT_PRODUCT], &j->product, e);
+        rc = line_make_open(&j->make, j->app, j->app->opt[OPT_PRODUCT], e);
     if (rc == ERR_OK)
-        rc = open_firmware(j, e);
-    if (rc == ERR_OK && (j->host = hpke_host_open(&j->crypto)) == NULL)
-        rc = err_set(e, &cli_fault[CLI_CRYPTO], "EVP", NULL, 0, "OpenSSL");
-    if (rc == ERR_OK && burn)
-        rc = open_tokens(j, e);
+        rc = line_open(&j->line, j->app, burn, e);
     return rc == ERR_OK ? slot_open(&j->app->chip, j->app->config, j->app->slot, e) : rc;
 }
 
 static void close_all(struct job *j)
 {
-    verifier_close(j->verifier);
-    hsm_close(j->server);
-    hsm_close(j->line);
-    hpke_host_close(j->host);
-    fw_image_close(j->firmware);
-}
-
-static void progress(void *io, enum station_step step)
-{
-    struct job *j = io;
-
-    if (step == STEP_CONSOLE) {
-        fputs(j->drawn ? "\r\033[K" : "", stderr);
-        slot_ask_for_power(j->app->slot, &j->product);
-    }
-    if (j->app->json || !isatty(STDERR_FILENO))
-        return;
-    fprintf(stderr, "\r\033[Kslot %s: %s ...", j->app->slot->name, station_step_name(step));
-    j->drawn = true;
+    line_close(&j->line);
+    line_make_close(&j->make);
 }
 
 static enum err_code provision(struct job *j, bool burn, struct err *e)
@@ -108,23 +42,8 @@ static enum err_code provision(struct job *j, bool burn, struct err *e)
 
     if (rc != ERR_OK)
         return rc;
-    struct station s = { .id = j->app->config->station,
-                         .registry = j->app->registry,
-                         .line = j->line,
-                         .product = &j->product,
-                         .chip = j->app->chip,
-                         .firmware = j->firmware,
-                         .crypto = &j->crypto,
-                         .prove = verifier_prove,
-                         .prove_io = j->verifier,
-                         .progress = progress,
-                         .progress_io = j };
-    slot_console(j->app->slot, &s);
     j->started = true;
-    rc = station_provision(&s, burn, &j->result, e);
-    if (j->drawn)
-        fputs("\r\033[K", stderr);
-    return rc;
+    return line_work(&j->line, j->app->slot, j->app->chip, &j->make, burn, &j->result, e);
 }
 
 /* ---- what came of it ---- */
