@@ -229,17 +229,21 @@ static enum err_code read_back(struct chip *c, const struct otp_job *job, struct
 
 /* Cells that are blank though they were told as burned: a programmer that said OK and gave no pulse.  Left alone they would
  * be a gap in the image, which no repeat may fill.  Once more, and only as a fresh look allows: each is read again before
- * its pulse, and an L4's controller refuses a cell that had one. */
+ * its pulse, and an L4's controller refuses a cell that had one.  *e: what the first read-back said; it stays if a cell is
+ * not blank after all. */
 static enum err_code fill_gaps(struct chip *c, const struct otp_job *job, const uint8_t uid[CHIP_UID_LEN],
                                const struct otp_plan *now, struct err *e)
 {
+    const struct err was = *e;
     struct otp_plan last;
     uint32_t done = 0;
     enum err_code rc = check_uid(c, uid, FLASH_BOARD_CHANGED, e);
 
-    if (rc == ERR_OK)
-        rc = program(c, job, now, &done, NULL, NULL, e);
-    return rc == ERR_OK ? read_back(c, job, &last, e) : rc;
+    if (rc == ERR_OK && (rc = program(c, job, now, &done, NULL, NULL, e)) == ERR_OK)
+        return read_back(c, job, &last, e);
+    if (rc == ERR_CONFLICT)
+        *e = was;
+    return e->code;
 }
 
 static enum err_code burn(struct chip *c, const struct otp_job *job, const uint8_t uid[CHIP_UID_LEN],

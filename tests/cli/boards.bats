@@ -34,7 +34,7 @@ shows_what_is_there() {
     succeeds
     [ "${#lines[@]}" = 1 ]
     prints '{"slot":"a","chip":"'$chip'","idcode":1268778103,' '"rdp":0,"firmware":{"blank":true},"otp":{' '"programmed":1,' \
-        '"unreadable":0,"locked_blocks":[],"map":["#.'
+        '"unreadable":0,"locked_blocks":[],"torn_locks":[],"map":["#.'
     burns_nothing
 }
 
