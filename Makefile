@@ -90,9 +90,14 @@ $(REAL): $(patsubst %.c,build/%.o,$(wildcard tests/sweep/real*.c)) build/lib.a
 	$(Q)gcc $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 sweep: $(SWEEP) $(REAL) all
 	@$(SWEEP) --json build/sweep.json; rc=$$?; $(REAL) --json build/sweep.json && exit $$rc
-soak: $(SWEEP) # CASES=N at random, SEED=S; before them the two large counts
-	@$< --units $(or $(UNITS),100000) --serials $(or $(SERIALS),1000000) --seed $(or $(SEED),1)
-	@$< --cases $(or $(CASES),100000) --seed $(or $(SEED),1) --json build/soak.json
+soak: $(SWEEP) $(REAL) all # CASES=N at random, SEED=S; before them the large counts
+	@$(SWEEP) --units $(or $(UNITS),100000) --serials $(or $(SERIALS),1000000) --seed $(or $(SEED),1)
+	@$(REAL) --soak $(or $(BOARDS),500) --seed $(or $(SEED),1)
+	@$(SWEEP) --cases $(or $(CASES),100000) --seed $(or $(SEED),1) --json build/soak.json
+
+# ---- bugs put in on purpose, each to be caught by the tests: tests/mutants ----
+mutants: all $(SWEEP)
+	@tests/mutants/run $(JOBS)
 
 # ---- parsers under libFuzzer: build/fuzz/NAME, one for each of tests/fuzz/NAME_fuzz.c ----
 FUZZ    := $(patsubst tests/fuzz/%_fuzz.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
@@ -148,7 +153,7 @@ build/firmware/vectors-%.elf: tests/firmware/vectors.c tests/firmware/startup.c 
 
 # ---- the jobs ----
 check: all $(TEST_ELF) build/asan/fuseline build/asan/vchip $(TESTS:%=build/%) $(ASAN_TESTS:%=build/asan/%) \
-       $(SRC:%.c=build/clang/%.o) $(TESTS:%=build/clang/%.o) $(SWEEP_SRC:%.c=build/clang/%.o) $(FUZZ) $(SWEEP)
+       $(SRC:%.c=build/clang/%.o) $(TESTS:%=build/clang/%.o) $(SWEEP_SRC:%.c=build/clang/%.o) $(FUZZ) $(SWEEP) $(REAL)
 	@tests/run $(JOBS) $(TESTS:%=build/%) $(BATS:%=build@%) $(ASAN_TESTS:%=build/asan/%) $(ASAN_BATS:%=build/asan@%)
 
 fuzz: $(FUZZ) # SECONDS=N for each; finds are left in build/fuzz/
@@ -183,7 +188,7 @@ build/.packages-check: Makefile tests/packages | build/.packages
 	@tests/packages $(CHECK_PACKAGES)
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: all check sweep soak demo bench fuzz install clean
+.PHONY: all check sweep soak mutants demo bench fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

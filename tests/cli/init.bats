@@ -239,3 +239,14 @@ former() { # former [ROLE...]: as a version left it that made KEKs only: no mast
     succeeds
     prints '"config":"kept"' '{"role":"line","embedded":true,"made":false}'
 }
+
+@test "the kept copy of a token is on the disk before it takes its name" {
+    run --separate-stderr timeout -s KILL 100 strace -f -y -o "$T/trace" -e trace=fsync,renameat "$BUILD/fuseline" init "$T/line"
+    succeeds
+    local moves synced
+    moves=$(grep -c 'renameat(.*\.fuseline-new.* = 0' "$T/trace")
+    [ "$moves" -ge 8 ] # the files of four tokens
+    # each move stands behind a sync of what is moved
+    synced=$(grep -E 'fsync\(.*\.fuseline-new.* = 0|renameat\(.*\.fuseline-new' "$T/trace" | grep -B 1 renameat | grep -c fsync)
+    [ "$moves" = "$synced" ]
+}

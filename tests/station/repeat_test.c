@@ -296,6 +296,24 @@ static void change(const char *statement)
     silicon_stats_clear(inproc_silicon(line.chip));
 }
 
+/* Cut between key and intent: nothing is burned, and still it is this device's key. */
+static void test_a_board_with_a_key_and_no_intent_keeps_its_key(void **state)
+{
+    struct wrapped_key before[REG_KEYS_MAX], after[REG_KEYS_MAX];
+    size_t n, again;
+
+    (void)state;
+    expect_pass();
+    assert_ok(registry_keys(line.registry, line.r.serial, before, &n, &e));
+    change("UPDATE device SET state = 'KEYED', image = NULL, image_sha256 = NULL");
+    same_uid_blank_board();
+    expect_pass();
+    assert_ok(registry_keys(line.registry, line.r.serial, after, &again, &e));
+    assert_int_equal(again, n);
+    for (size_t i = 0; i < n; i++)
+        assert_memory_equal(after[i].digest, before[i].digest, sizeof before[i].digest);
+}
+
 static void test_a_secret_under_another_kek_is_not_burned(void **state)
 {
     (void)state;
@@ -347,6 +365,7 @@ static void test_read_protection_without_a_recorded_proof_is_quarantined(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ON_ALL(test_a_board_with_a_key_and_no_intent_keeps_its_key),
         ON_ALL(test_without_a_good_proof_nothing_is_locked_and_the_same_board_can_be_repeated),
         ON_BOTH(test_a_firmware_that_wipes_its_mailbox_at_start_is_asked_again),
         ON_ALL(test_a_finished_board_is_told_so_and_left_alone),

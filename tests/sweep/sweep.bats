@@ -15,6 +15,12 @@ sample() { # sample ARGUMENT...
     [[ $output == *", 0 violations, "* ]]
 }
 
+@test "the same with the real binary, through strace, real OpenOCD and a simulated board" {
+    run "$BUILD/tests/sweep/real" --sample
+    echo "$output"
+    [ "$status" -eq 0 ]
+}
+
 @test "500 simulated units with random faults and a lying programmer: no false PASS, no false FAIL" {
     sample --units 500
     [[ $output == *"0 false PASS, 0 false FAIL"* ]]
