@@ -70,13 +70,28 @@ static int sync_file(int dir, const char *name)
     return rc;
 }
 
+/* A token.object that was cut: gone, all zeros, or its beginning only.  Whole, it has one length from C_InitPIN on: label
+ * and serial are padded, PINs are stored as blobs of one length. */
+static bool is_cut(ssize_t len, const uint8_t *bytes, size_t whole)
+{
+    return len < 0 ? errno == ENOENT : (size_t)len < whole || all_zero(bytes, (size_t)len);
+}
+
+/* 0: there is none. */
+static size_t size_of(int dir, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? (size_t)st.st_size : 0;
+}
+
 static int copy_file(int from, int to, const char *name, uint8_t *buf)
 {
     ssize_t len = slurp(from, name, buf, FILE_MAX);
 
     if (len < 0)
         return -1;
-    if (strcmp(name, token_object) == 0 && all_zero(buf, (size_t)len))
+    if (strcmp(name, token_object) == 0 && is_cut(len, buf, size_of(to, name)))
         return 0; /* never over a good copy */
     if (sync_file(from, name) != 0)
         return -1;
@@ -178,20 +193,20 @@ enum err_code keep_copy(const char *workspace, struct err *e)
     return rc;
 }
 
-static bool is_empty(int dir, uint8_t *buf)
+static bool is_token_cut(int dir, size_t whole, uint8_t *buf)
 {
     ssize_t len = slurp(dir, token_object, buf, FILE_MAX);
 
-    return len >= 0 ? all_zero(buf, (size_t)len) : errno == ENOENT;
+    return is_cut(len, buf, whole);
 }
 
 /* A tool that does not know our lock may be in its login window just now: look again before acting. */
-static bool stays_empty(int dir, uint8_t *buf)
+static bool stays_cut(int dir, size_t whole, uint8_t *buf)
 {
-    if (!is_empty(dir, buf))
+    if (!is_token_cut(dir, whole, buf))
         return false;
     clock_sleep_ms(SETTLE_MS);
-    return is_empty(dir, buf);
+    return is_token_cut(dir, whole, buf);
 }
 
 static int restore_token(int tokens, const char *uuid, void *io)
@@ -199,7 +214,7 @@ static int restore_token(int tokens, const char *uuid, void *io)
     struct dirs *d = io;
     int to = open_dir(tokens, uuid), from = open_dir(d->keep, uuid), rc = 0;
 
-    if (to >= 0 && from >= 0 && !is_empty(from, d->buf) && stays_empty(to, d->buf))
+    if (to >= 0 && from >= 0 && !is_token_cut(from, 0, d->buf) && stays_cut(to, size_of(from, token_object), d->buf))
         rc = copy_file(from, to, token_object, d->buf);
     if (to >= 0)
         close(to);
@@ -238,7 +253,7 @@ static int sweep_token(int tokens, const char *uuid, void *io)
     struct dirs *d = io;
     int dir = open_dir(tokens, uuid);
 
-    if (dir >= 0 && !is_kept(d, uuid) && stays_empty(dir, d->buf))
+    if (dir >= 0 && !is_kept(d, uuid) && stays_cut(dir, 0, d->buf))
         remove_token(tokens, uuid, dir);
     if (dir >= 0)
         close(dir);

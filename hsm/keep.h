@@ -1,5 +1,5 @@
 /* hsm/keep.h - kept copies of SoftHSM2's token files, and their return.  For the files of hsm/ only.
- * Why: a SIGKILL or power cut inside SoftHSM2's C_Login leaves token.object empty, and with it every key of the token is
+ * Why: a SIGKILL or power cut inside SoftHSM2's C_Login leaves token.object empty or cut short, and with it every key of the token is
  * lost (docs/hsm.md, "the login window").  tokens/UUID/ is SoftHSM2's; keep/UUID/ is ours, each file written whole, synced
  * and renamed. The caller holds the guard.  Memory: nothing kept.  A workspace without tokens/ is fine: nothing to do. */
 #ifndef HSM_KEEP_H
@@ -10,7 +10,7 @@
 /* Copy every sound token directory to keep/, and make SoftHSM2's own files durable: it never syncs them itself. */
 enum err_code keep_copy(const char *workspace, struct err *e) __attribute__((warn_unused_result));
 
-/* Put back each token.object that is empty or all zeros and has a kept copy.  Before C_Initialize.
+/* Put back each token.object that is empty, all zeros or shorter than its kept copy.  Before C_Initialize.
  * ERR_UNAVAILABLE: there is a copy and it can't be put back. */
 enum err_code keep_restore(const char *workspace, struct err *e) __attribute__((warn_unused_result));
 

@@ -82,6 +82,17 @@ static void test_an_empty_token_file_is_put_back_by_the_next_open(void **state)
     assert_opens();
 }
 
+static void test_a_token_file_that_was_cut_short_is_put_back_and_never_kept(void **state)
+{
+    (void)state;
+    make_kek_and_keep();
+    for (int size = 0; size < 320; size += 8) { /* 64: at the end of an attribute */
+        run("for f in '%s'/tokens/*/token.object; do truncate -s %d $f; done", ws, size);
+        assert_ok(hsm_softhsm_keep(ws, "TEST-line", &e));
+        assert_opens();
+    }
+}
+
 static void test_a_sound_token_file_is_never_replaced(void **state)
 {
     (void)state;
@@ -287,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_kill_in_the_login_window_never_loses_a_token),
         TEST(test_an_empty_token_file_is_put_back_by_the_next_open),
+        TEST(test_a_token_file_that_was_cut_short_is_put_back_and_never_kept),
         TEST(test_a_sound_token_file_is_never_replaced),
         TEST(test_an_empty_file_never_becomes_the_kept_copy),
         TEST(test_a_copy_that_cannot_be_put_back_is_told),
