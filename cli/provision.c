@@ -138,13 +138,13 @@ static enum err_code run(struct app *app, struct err *e)
     struct err e_out = { 0 };
     enum err_code rc = provision(&j, app->opt[OPT_BURN] != NULL, e), rc_out = ERR_OK;
 
+    close_all(&j);  /* first: a module that dies in C_Finalize must not do so behind a PASS */
     if (!j.started) /* nothing touched the board */
         j.result = (struct provision_result){ .verdict = VERDICT_REFUSED, .code = rc != ERR_OK ? e->fault->name : "" };
     if (app->json)
         rc_out = show_json(&j, rc != ERR_OK ? e : NULL, &e_out);
     else
         show_text(&j, rc != ERR_OK ? e : NULL);
-    close_all(&j);
     (void)fflush(stdout); /* the verdict first; main looks at ferror */
     if (rc == ERR_OK && rc_out == ERR_OK)
         tell_next(&j);

@@ -31,6 +31,9 @@ bool chip_program(uint32_t addr, const void *bytes, size_t len);
 /* Erase the page or sector that starts at addr: 22 ms (L4), 0.25 s (F4). */
 bool chip_erase(uint32_t addr);
 
+/* Readout protection level 0, 1 or 2, as the flash controller loaded it at power-on. */
+uint8_t chip_rdp(void);
+
 /* USART2: status and data registers; RXNE, TC and TXE are the same bits on both. */
 struct chip_usart {
     volatile uint32_t *sr, *rdr, *tdr;

@@ -125,7 +125,7 @@ static void mailbox_step(void)
 
 static void console_step(void)
 {
-    uint8_t record[CONSOLE_RECORD_MAX], frame[PROOF_MAX], out[1 + PROOF_MAX];
+    uint8_t record[CONSOLE_RECORD_MAX], frame[PROOF_MAX], out[2 + PROOF_MAX];
     struct local in;
     size_t n = console_receive(record), len = 0;
     if (n == 0)
@@ -134,7 +134,7 @@ static void console_step(void)
     if (local_parse(record, n, &in) && in.type == LOCAL_CHALLENGE)
         code = prove(in.body, frame, &len);
     if (code == DEVICE_OK)
-        console_send(out, local_proof(frame, len, out, sizeof out));
+        console_send(out, local_proof(chip_rdp(), frame, len, out, sizeof out));
     else
         tell(code, code == fw.code && fw.mode != MODE_WORK ? fw.text : device_code_name((uint8_t)code));
     after(code);

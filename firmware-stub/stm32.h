@@ -36,6 +36,12 @@ static inline bool stm32_wait(const volatile uint32_t *reg, uint32_t mask, uint3
     return false;
 }
 
+/* RDP level of an option byte: 0xAA and 0xCC stand for 0 and 2, all else is 1. */
+static inline uint8_t stm32_rdp(uint8_t option)
+{
+    return option == 0xAA ? 0 : option == 0xCC ? 2 : 1;
+}
+
 static inline void stm32_barrier(void)
 {
     __asm__ volatile("dsb\n isb" ::: "memory");

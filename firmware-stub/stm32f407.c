@@ -14,6 +14,7 @@
 #define FLASH_KEYR REG(0x40023C04)
 #define FLASH_SR REG(0x40023C0C)
 #define FLASH_CR REG(0x40023C10)
+#define FLASH_OPTCR REG(0x40023C14)
 #define GPIOA_MODER REG(0x40020000)
 #define GPIOA_AFRL REG(0x40020020)
 #define USART2_BRR REG(0x40004408)
@@ -98,6 +99,11 @@ static bool done(void)
     bool ok = stm32_wait(&FLASH_SR, FLASH_SR_BSY, 0) && (FLASH_SR & FLASH_SR_ERRORS) == 0;
     FLASH_SR = FLASH_SR_ERRORS;
     return ok;
+}
+
+uint8_t chip_rdp(void)
+{
+    return stm32_rdp((uint8_t)(FLASH_OPTCR >> 8));
 }
 
 bool chip_program(uint32_t addr, const void *bytes, size_t len)

@@ -17,6 +17,7 @@
 #define FLASH_SR REG(0x40022010)
 #define FLASH_CR REG(0x40022014)
 #define FLASH_ECCR REG(0x40022018)
+#define FLASH_OPTR REG(0x40022020)
 #define GPIOA_MODER REG(0x48000000)
 #define GPIOA_AFRL REG(0x48000020)
 #define USART2_CR1 REG(0x40004400)
@@ -75,6 +76,11 @@ uint32_t chip_start(void)
     USART2_CR3 = BIT(12);                           /* OVRDIS: an overrun must not hold the interrupt up */
     USART2_CR1 = BIT(0) | BIT(2) | BIT(3) | BIT(5); /* UE RE TE RXNEIE */
     return hclk;
+}
+
+uint8_t chip_rdp(void)
+{
+    return stm32_rdp((uint8_t)FLASH_OPTR);
 }
 
 /* ---- reading: a double ECC error raises the NMI, 3.3.2 ---- */

@@ -5,6 +5,8 @@
 #include "protocol/frame.h"
 #include "protocol/otp_image.h"
 
+enum { RDP_MAX = 2 };
+
 const char *device_code_name(uint8_t code)
 {
     static const char *const name[] = {
@@ -25,10 +27,10 @@ bool local_parse(const uint8_t *bytes, size_t len, struct local *out)
 {
     if (len < 2)
         return false;
-    struct local l = { bytes[0], 0, bytes + 1, len - 1 };
+    struct local l = { .type = bytes[0], .body = bytes + 1, .len = len - 1 };
     switch (l.type) {
     case LOCAL_ERROR:
-        l = (struct local){ LOCAL_ERROR, bytes[1], bytes + 2, len - 2 };
+        l = (struct local){ .type = LOCAL_ERROR, .code = bytes[1], .body = bytes + 2, .len = len - 2 };
         if (l.len > LOCAL_TEXT_MAX)
             return false;
         break;
@@ -37,7 +39,8 @@ bool local_parse(const uint8_t *bytes, size_t len, struct local *out)
             return false;
         break;
     case LOCAL_PROOF:
-        if (l.len > FRAME_MAX)
+        l = (struct local){ .type = LOCAL_PROOF, .rdp = bytes[1], .body = bytes + 2, .len = len - 2 };
+        if (l.rdp > RDP_MAX || l.len > FRAME_MAX)
             return false;
         break;
     default:
@@ -60,22 +63,21 @@ size_t local_error(uint8_t code, const char *text, uint8_t *out, size_t max)
     return len + 2;
 }
 
-/* type | body, or 0 if there is no room. */
-static size_t put(uint8_t type, const uint8_t *body, size_t len, uint8_t *out, size_t max)
-{
-    if (len >= max)
-        return 0;
-    out[0] = type;
-    memcpy(out + 1, body, len);
-    return len + 1;
-}
-
 size_t local_challenge(const uint8_t challenge[LOCAL_CHALLENGE_LEN], uint8_t *out, size_t max)
 {
-    return put(LOCAL_CHALLENGE, challenge, LOCAL_CHALLENGE_LEN, out, max);
+    if (LOCAL_CHALLENGE_LEN >= max)
+        return 0;
+    out[0] = LOCAL_CHALLENGE;
+    memcpy(out + 1, challenge, LOCAL_CHALLENGE_LEN);
+    return 1 + LOCAL_CHALLENGE_LEN;
 }
 
-size_t local_proof(const uint8_t *frame, size_t len, uint8_t *out, size_t max)
+size_t local_proof(uint8_t rdp, const uint8_t *frame, size_t len, uint8_t *out, size_t max)
 {
-    return put(LOCAL_PROOF, frame, len, out, max);
+    if (len + 2 > max)
+        return 0;
+    out[0] = LOCAL_PROOF;
+    out[1] = rdp;
+    memcpy(out + 2, frame, len);
+    return len + 2;
 }

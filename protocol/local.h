@@ -1,6 +1,7 @@
 /* protocol/local.h - records of type 0 on the device's console: never forwarded, never recorded as telemetry.
- * 01 code1 text: the device says why it sends nothing.  02 challenge32: the host asks for a proof.  03 frame: the proof.
- * Inside COBS like every frame (protocol/cobs.h).  Source: docs/protocol.md, "Serial line". */
+ * 01 code1 text: the device says why it sends nothing.  02 challenge32: the host asks for a proof.  03 rdp1 frame: the
+ * proof, behind the readout protection level that the part's flash controller shows (0, 1, 2). Inside COBS like every frame
+ * (protocol/cobs.h).  Source: docs/protocol.md, "Serial line". */
 #ifndef PROTOCOL_LOCAL_H
 #define PROTOCOL_LOCAL_H
 
@@ -29,6 +30,7 @@ const char *device_code_name(uint8_t code); /* "self-test", or the otp_result's 
 struct local {
     uint8_t type;        /* LOCAL_* */
     uint8_t code;        /* of LOCAL_ERROR */
+    uint8_t rdp;         /* of LOCAL_PROOF: 0, 1 or 2 */
     const uint8_t *body; /* text, challenge or frame; into the caller's bytes */
     size_t len;
 };
@@ -42,6 +44,6 @@ bool local_parse(const uint8_t *bytes, size_t len, struct local *out);
 /* Return the length, 0 if max is too small; text is cut at LOCAL_TEXT_MAX. */
 size_t local_error(uint8_t code, const char *text, uint8_t *out, size_t max);
 size_t local_challenge(const uint8_t challenge[LOCAL_CHALLENGE_LEN], uint8_t *out, size_t max);
-size_t local_proof(const uint8_t *frame, size_t len, uint8_t *out, size_t max);
+size_t local_proof(uint8_t rdp, const uint8_t *frame, size_t len, uint8_t *out, size_t max);
 
 #endif

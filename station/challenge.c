@@ -53,11 +53,14 @@ enum err_code console_take(struct task *t, struct err *e)
 
 /* ---- after the lock: the device of this journal row ---- */
 
-static enum err_code judge_this(void *io, const uint8_t *frame, size_t len, struct err *e)
+static enum err_code judge_this(void *io, unsigned rdp, const uint8_t *frame, size_t len, struct err *e)
 {
     const struct task *t = io;
+    enum err_code rc = prove(t, &t->device, frame, len, e);
 
-    return prove(t, &t->device, frame, len, e);
+    if (rc == ERR_OK && rdp < t->s->product->lock)
+        return err_set(e, &station_fault[STATION_LOCK_MISSING], "console", NULL, 0, "the device is at RDP level %u", rdp);
+    return rc;
 }
 
 /* At level 0 the firmware is started by us, and what it leaves in RAM is wiped once more. */
@@ -103,8 +106,9 @@ static enum err_code claimed(struct task *t, const struct frame *f, struct devic
     return rc == ERR_NOINPUT ? stranger(e, "a serial that nobody knows") : rc;
 }
 
-/* A device that was given up is told so on its word: nothing is done with it. */
-static enum err_code judge_any(void *io, const uint8_t *frame, size_t len, struct err *e)
+/* A device that was given up is told so on its word: nothing is done with it.  One that is not at level 2 is silent for
+ * another reason: a cable. */
+static enum err_code judge_any(void *io, unsigned rdp, const uint8_t *frame, size_t len, struct err *e)
 {
     struct task *t = io;
     struct device d;
@@ -120,6 +124,9 @@ static enum err_code judge_any(void *io, const uint8_t *frame, size_t len, struc
     if (strcmp(d.product, t->s->product->name) != 0)
         return err_set(e, &db_fault[DB_UID_OTHER_PRODUCT], "exam", NULL, 0, "device %016llx of product '%s'",
                        (unsigned long long)d.serial, d.product);
+    if (rdp != 2)
+        return err_set(e, &flash_fault[FLASH_NO_CHIP], "probe", NULL, 0,
+                       "device %016llx says over the console that it is at RDP level %u", (unsigned long long)d.serial, rdp);
     task_has(t, &d);
     return ERR_OK;
 }

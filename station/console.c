@@ -118,7 +118,7 @@ static void hear_code(struct wait *w, const struct local *l)
 /* *over: the wait is, with what is returned. */
 static enum err_code hear_proof(struct wait *w, const struct local *l, bool *over, struct err *e)
 {
-    const enum err_code rc = w->q->judge(w->q->io, l->body, l->len, e);
+    const enum err_code rc = w->q->judge(w->q->io, l->rdp, l->body, l->len, e);
 
     *over = rc != ERR_NO;
     if (rc != ERR_NO)

@@ -29,9 +29,10 @@ struct console {
 enum err_code console_attach(struct console *c, const char *path, struct err *e);
 void console_detach(struct console *c);
 
-/* ERR_OK: this frame proves what was asked, the wait is over.  ERR_NO: it does not; *e says why, the wait goes on.
+/* rdp: the readout protection level that the device says it is at.
+ * ERR_OK: this frame proves what was asked, the wait is over.  ERR_NO: it does not; *e says why, the wait goes on.
  * Anything else ends the wait. */
-typedef enum err_code console_judge(void *io, const uint8_t *frame, size_t len, struct err *e);
+typedef enum err_code console_judge(void *io, unsigned rdp, const uint8_t *frame, size_t len, struct err *e);
 
 struct console_question {
     const uint8_t *challenge; /* [LOCAL_CHALLENGE_LEN], drawn for this one question */

@@ -27,8 +27,8 @@ static enum err_code lock_otp(struct chip *c, struct err *e)
 }
 
 /* Level 0 is never asked for: going down would erase the firmware. chip_rdp_set looks at what a debugger then sees: the UID
- * answers at level 1, OTP and flash do not; at level 2 nothing does.  ASSUME: a part that was proved, answers over the
- * console and is silent on the debug port is at level 2; a loose cable looks the same (docs/recovery.md, "Limits"). */
+ * answers at level 1, OTP and flash do not; at level 2 nothing does.  A part that is silent there has said over the console
+ * that it is at level 2 (challenge.c). */
 static enum err_code lock_chip(struct task *t, struct err *e)
 {
     struct chip *c = t->s->chip;

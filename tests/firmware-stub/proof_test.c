@@ -87,7 +87,7 @@ static void test_console_challenge_is_proved_once_and_telemetry_goes_on(void **s
                     continue;
                 }
                 assert_true(local_parse(record, n, &l));
-                if (l.type == LOCAL_PROOF && proves(&d, l.body, l.len, challenge))
+                if (l.type == LOCAL_PROOF && l.rdp == 0 && proves(&d, l.body, l.len, challenge))
                     proofs++;
                 else if (l.type == LOCAL_ERROR && l.code == DEVICE_REQUEST)
                     refused++;

@@ -287,9 +287,15 @@ static void test_console_records(void **state)
     n = local_challenge(challenge, out, sizeof out);
     assert_true(n == 33 && local_parse(out, n, &l) && l.type == LOCAL_CHALLENGE && l.body[0] == 7);
     assert_false(local_parse(out, 32, &l) || local_parse(out, 34, &l));
-    n = local_proof(challenge, 32, out, sizeof out);
-    assert_true(n == 33 && local_parse(out, n, &l) && l.type == LOCAL_PROOF && l.len == 32);
-    assert_int_equal(local_proof(challenge, 32, out, 32), 0);
+    for (uint8_t rdp = 0; rdp < 3; rdp++) {
+        n = local_proof(rdp, challenge, 32, out, sizeof out);
+        assert_true(n == 34 && local_parse(out, n, &l) && l.type == LOCAL_PROOF && l.rdp == rdp && l.len == 32);
+        assert_memory_equal(l.body, challenge, 32);
+    }
+    out[1] = 3;
+    assert_false(local_parse(out, n, &l));
+    out[1] = 0;
+    assert_int_equal(local_proof(0, challenge, 32, out, 33), 0);
     assert_int_equal(local_error(1, "abc", out, 4), 0);
     for (unsigned type = 0; type < 256; type++) {
         out[0] = (uint8_t)type;

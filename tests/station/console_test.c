@@ -111,6 +111,17 @@ static void test_a_port_that_goes_with_the_power_is_opened_again(void **state)
     assert_int_equal(far.proofs, 1);
 }
 
+static void test_a_device_that_is_not_locked_as_its_product_asks_is_not_done(void **state)
+{
+    (void)state;
+    far.cycle_at = 3;
+    far.says_rdp = 1; /* level 0 */
+    expect_fault(true, &station_fault[STATION_LOCK_MISSING], VERDICT_FAIL);
+    assert_int_equal(row().state, DEV_LOCKED);
+    far.says_rdp = 0;
+    (void)done();
+}
+
 static void test_telemetry_noise_and_pieces_around_the_answer_are_passed_over(void **state)
 {
     (void)state;
@@ -279,6 +290,23 @@ static void test_cut_between_lock_and_record_the_device_is_found_by_its_proof(vo
     assert_int_equal(far.challenges, 1); /* asked once, not once more after the lock */
 }
 
+static void test_a_silent_port_of_a_part_that_is_not_at_level_2_is_a_cable(void **state)
+{
+    const uint64_t serial = cut_between_lock_and_record();
+
+    (void)state;
+    for (unsigned level = 0; level < 2; level++) {
+        far.says_rdp = 1 + level;
+        far_cycle();
+        expect_fault(true, &flash_fault[FLASH_NO_CHIP], VERDICT_REFUSED);
+        line.r.serial = serial;
+        assert_int_equal(row().state, DEV_PROVED);
+    }
+    far.says_rdp = 0;
+    far_cycle();
+    expect_pass();
+}
+
 static void test_locked_but_not_done_at_level_2_is_done_after_a_challenge(void **state)
 {
     const uint64_t serial = left_locked();
@@ -403,6 +431,8 @@ int main(void)
         AT(1, test_without_an_answer_it_is_not_done_and_a_repeat_asks_again),
         AT(1, test_a_port_that_goes_with_the_power_is_opened_again),
         AT(1, test_telemetry_noise_and_pieces_around_the_answer_are_passed_over),
+        AT(1, test_a_device_that_is_not_locked_as_its_product_asks_is_not_done),
+        AT(2, test_a_device_that_is_not_locked_as_its_product_asks_is_not_done),
         AT(1, test_what_was_said_before_the_question_counts_for_nothing),
         AT(1, test_only_a_proof_of_this_device_over_this_challenge_ends_the_wait),
         AT(1, test_a_replayed_proof_is_refused),
@@ -413,6 +443,7 @@ int main(void)
         AT(1, test_a_finished_board_at_level_1_is_already_done_after_a_challenge),
         AT(2, test_cut_between_lock_and_record_the_device_is_found_by_its_proof),
         AT(2_f4, test_cut_between_lock_and_record_the_device_is_found_by_its_proof),
+        AT(2, test_a_silent_port_of_a_part_that_is_not_at_level_2_is_a_cable),
         AT(2, test_locked_but_not_done_at_level_2_is_done_after_a_challenge),
         AT(2, test_done_at_level_2_is_already_done_after_a_challenge),
         AT(2, test_nobody_at_all_is_no_chip_as_ever),

@@ -30,7 +30,8 @@ static struct far_end {
     int master, slave; /* slave: held open, so that the port stays when the station leaves it */
     char path[320];    /* a link to it, as udev makes them */
     enum far_mood mood;
-    unsigned level; /* at its start: whoever sets another one has stopped the core */
+    unsigned says_rdp; /* level + 1; 0: as it is */
+    unsigned level;    /* at its start: whoever sets another one has stopped the core */
     bool running, spent;
     unsigned cycle_at, looks; /* cycle_at 0: never */
     bool port_goes;           /* with the board's power */
@@ -73,7 +74,11 @@ static inline void far_start(void)
 
 static inline void far_cycle(void)
 {
+    uint8_t lost[256]; /* what was sent to a board without power */
+
     power_cycle();
+    while (read(far.master, lost, sizeof lost) > 0)
+        ;
     if (far.port_goes) {
         far_close();
         far_open();
@@ -98,7 +103,7 @@ static inline void far_says(uint8_t code, const char *text)
 
 static inline void far_noise(void)
 {
-    static const uint8_t bytes[] = { 0, 9, 1, 0, 0, 2, 0xC0, 0, 3, LOCAL_PROOF, 0x20, 0, 2, LOCAL_PROOF, 0 };
+    static const uint8_t bytes[] = { 0, 9, 1, 0, 0, 2, 0xC0, 0, 4, LOCAL_PROOF, 1, 0x20, 0, 2, LOCAL_PROOF, 0 };
 
     assert_int_equal(write(far.master, bytes, sizeof bytes), sizeof bytes);
 }
@@ -115,7 +120,8 @@ static inline void far_telemetry(void)
 static inline void far_proves(const uint8_t *image, const uint8_t challenge[32])
 {
     struct sealed_device d;
-    uint8_t digest[32], frame[FRAME_MAX], record[1 + FRAME_MAX];
+    uint8_t digest[32], frame[FRAME_MAX], record[2 + FRAME_MAX];
+    const uint8_t rdp = far.says_rdp != 0 ? (uint8_t)(far.says_rdp - 1) : (uint8_t)silicon_rdp(inproc_silicon(line.chip));
     size_t len = 0;
 
     assert_int_equal(sealed_device_init(&line.crypto, image, 2, 1, &d), SEALED_OK);
@@ -123,12 +129,12 @@ static inline void far_proves(const uint8_t *image, const uint8_t challenge[32])
     assert_int_equal(sealed_make_proof(&line.crypto, &d, ++line.boot, challenge, digest, frame, sizeof frame, &len),
                      SEALED_OK);
     if (far.mood == FAR_REPLAYS && far.replay_len > 0) {
-        far_send(record, local_proof(far.replay, far.replay_len, record, sizeof record));
+        far_send(record, local_proof(rdp, far.replay, far.replay_len, record, sizeof record));
         return;
     }
     memcpy(far.replay, frame, len);
     far.replay_len = len;
-    far_send(record, local_proof(frame, len, record, sizeof record));
+    far_send(record, local_proof(rdp, frame, len, record, sizeof record));
     far.proofs++;
 }
 
