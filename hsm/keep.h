@@ -1,7 +1,8 @@
 /* hsm/keep.h - kept copies of SoftHSM2's token files, and their return.  For the files of hsm/ only.
- * Why: a SIGKILL or power cut inside SoftHSM2's C_Login leaves token.object empty or cut short, and with it every key of the token is
- * lost (docs/hsm.md, "the login window").  tokens/UUID/ is SoftHSM2's; keep/UUID/ is ours, each file written whole, synced
- * and renamed. The caller holds the guard.  Memory: nothing kept.  A workspace without tokens/ is fine: nothing to do. */
+ * Why: a SIGKILL or power cut inside SoftHSM2's C_Login leaves token.object empty or cut short, and with it every key of the
+ * token is lost (docs/hsm.md, "the login window").  tokens/UUID/ is SoftHSM2's; keep/UUID/ is ours, each file written whole,
+ * synced and renamed. The caller holds the guard.  Memory: nothing kept.  A workspace without tokens/ is fine: nothing to
+ * do. */
 #ifndef HSM_KEEP_H
 #define HSM_KEEP_H
 
