@@ -101,7 +101,7 @@ mutants: all $(SWEEP)
 
 # ---- parsers under libFuzzer: build/fuzz/NAME, one for each of tests/fuzz/NAME_fuzz.c ----
 FUZZ    := $(patsubst tests/fuzz/%_fuzz.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c | build/.packages-check
+build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c hsm/ecdsa_host.c | build/.packages-check
 	@mkdir -p $(@D)
 	$(Q)clang $(filter-out -M%,$(CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(filter %.c,$^) -lcrypto
 
@@ -111,7 +111,7 @@ BEARSSL := hash/sha2small mac/hmac aead/ccm symcipher/aes_ct symcipher/aes_ct_en
            int/i31_sub int/i31_decmod int/i31_encode int/i31_montmul codec/ccopy codec/enc32be codec/dec32be codec/enc32le
 ARM     := arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -g -ffreestanding -nostdlib -fno-tree-loop-distribute-patterns \
            -ffunction-sections -fdata-sections -Wl,--gc-sections
-STUB    := $(ARM) -std=c11 -Os $(filter-out -Wpedantic,$(WARN)) -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src
+STUB    := $(ARM) -std=c11 -Os -flto $(filter-out -Wpedantic,$(WARN)) -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src
 STUB_SRC:= $(filter-out firmware-stub/stm32%,$(wildcard firmware-stub/*.c)) $(wildcard protocol/*.c)
 STUB_DEP:= $(STUB_SRC) $(wildcard firmware-stub/*.h protocol/*.h) build/bearssl/lib.a
 TEST_ARM:= $(ARM) -std=gnu11 -Wall -Wextra -Wshadow -Werror

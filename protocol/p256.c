@@ -50,3 +50,9 @@ void p256_low_s(uint8_t s[P256_LEN])
     if (subtract(other, s, NULL))
         memcpy(s, other, sizeof other);
 }
+
+void p256_reduce(uint8_t v[P256_LEN])
+{
+    if (!subtract(v, N, NULL)) /* a digest: public */
+        (void)subtract(v, N, v);
+}

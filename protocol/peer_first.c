@@ -4,6 +4,7 @@
 
 #include "protocol/bytes.h"
 #include "protocol/sealing.h"
+#include "protocol/signing.h"
 
 static const struct frame_form *form_of(const struct frame_form forms[2], const struct profile *p)
 {
@@ -110,6 +111,17 @@ enum sealed_result first_data(const struct crypto *c, const struct peer_side *p,
     if (r == SEALED_OK)
         (void)split(&layout, f->data_len, out);
     return r;
+}
+
+enum sealed_result first_verify(const struct frame_form forms[2], const struct crypto *c, const struct peer_side *p,
+                                const struct peer_session *s, uint32_t counter, const uint8_t *proof,
+                                const struct peer_text *out, const uint8_t x[P256_LEN])
+{
+    const struct signing in = { &p->profile, form_of(forms, &p->profile), p->pkRm, &s->open };
+    const struct crypto_part extra = { proof, PROOF_LEN };
+    if (!out->sig || s->open.epoch != p->epoch)
+        return SEALED_SIGNATURE;
+    return signing_check(c, &in, counter, proof ? &extra : NULL, out->text, (size_t)(out->sig - out->text), x, out->sig);
 }
 
 enum sealed_result peer_sid_data(const struct crypto *c, const struct peer_side *p, const struct peer_session *s,

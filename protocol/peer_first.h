@@ -25,6 +25,11 @@ size_t first_serial_len(const struct peer_side *p);
 enum sealed_result first_data(const struct crypto *c, const struct peer_side *p, const struct peer_session *s,
                               const struct frame *f, bool is_signed, struct peer_text *out);
 
+/* As peer_scheme.verify, for the family's forms. */
+enum sealed_result first_verify(const struct frame_form forms[2], const struct crypto *c, const struct peer_side *p,
+                                const struct peer_session *s, uint32_t counter, const uint8_t *proof,
+                                const struct peer_text *out, const uint8_t x[P256_LEN]);
+
 /* As peer_scheme.data and peer_scheme.down, for sessions named by their sid, unsigned. */
 enum sealed_result peer_sid_data(const struct crypto *c, const struct peer_side *p, const struct peer_session *s,
                                  const struct frame *f, struct peer_text *out);
