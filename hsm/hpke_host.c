@@ -11,6 +11,7 @@
 #include <openssl/rand.h>
 
 #include "hsm/ecdsa_host.h"
+#include "hsm/rsa_host.h"
 
 struct hpke_host {
     EVP_MD *sha256;
@@ -224,6 +225,7 @@ struct hpke_host *hpke_host_open(struct crypto *table)
                               .p256_ecdh = host_p256_ecdh,
                               .ecdsa_sign = host_ecdsa_sign,
                               .ecdsa_verify = host_ecdsa_verify,
+                              .rsa_public = rsa_host_public,
                               .random = host_random,
                               .io = h };
     return h;

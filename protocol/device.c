@@ -1,7 +1,5 @@
 #include "protocol/device.h"
 
-#include <string.h>
-
 #include "protocol/bytes.h"
 
 enum sealed_result device_load(const struct device_scheme *scheme, const uint8_t image[OTP_IMAGE_LEN], uint8_t sid_len,
@@ -10,7 +8,7 @@ enum sealed_result device_load(const struct device_scheme *scheme, const uint8_t
     struct otp_image in;
     if (otp_image_decode(image, &in) != OTP_OK)
         return SEALED_FORM;
-    memset(d, 0, sizeof *d);
+    *d = (struct device_side){ .rsa = d->rsa };
     d->profile = profile_from_image(&in, sid_len, ctr_len);
     d->image = image;
     d->serial = image + OTP_OFF_SERIAL;

@@ -19,6 +19,7 @@ enum {
     FRAME_BOOT_LEN = 3,
     FRAME_SIG_LEN = 64,
     FRAME_RSA_LEN = 512,
+    FRAME_RSA_DATA_MAX = 413, /* of application data in it */
     FRAME_SALT_LEN = 16,
     FRAME_INNER_MAX = 8 + FRAME_BOOT_LEN + 32 + FRAME_SIG_LEN, /* beside the data of the longest sealed text, 23 */
     FRAME_PLAIN_MAX = FRAME_DATA_MAX + FRAME_INNER_MAX

@@ -9,6 +9,7 @@ static const struct peer_scheme *const schemes[] = {
     &peer_secret,
     &peer_derived,
     &peer_session_ecies,
+    &peer_session_rsa,
     &peer_signup,
 };
 

@@ -30,10 +30,18 @@ struct peer_token {
     void *io;
 };
 
+/* 6, RSA: what rode along with the session's ID, from `session` to `open`, which wipes it. */
+struct peer_ride {
+    bool proof; /* its label said so */
+    uint16_t len;
+    uint8_t data[FRAME_RSA_DATA_MAX];
+};
+
 /* A session as the server keeps it. */
 struct peer_session {
     struct session keys;
     struct session_open open; /* boot: known once a first frame of 3, 7, 8 was opened; 0 where it is never sent */
+    struct peer_ride ride;
 };
 
 /* A sealed text, taken apart.  Pointers go into `text`: not to be copied. */
