@@ -26,7 +26,7 @@ static enum sealed_result session(const struct crypto *c, const struct peer_side
     if (!token->rsa(token->io, f->ct, em))
         return SEALED_CRYPTO;
     bool data = decode(c, p, false, em, message, &len), proof = decode(c, p, true, em, message, &len);
-    enum sealed_result r = data | proof ? SEALED_OK : SEALED_AUTH;
+    enum sealed_result r = data || proof ? SEALED_OK : SEALED_AUTH;
     if (r == SEALED_OK && !session_rsa_keys(c, &p->profile, message + 1, &s->keys, s->open.x))
         r = SEALED_CRYPTO;
     if (r == SEALED_OK) {

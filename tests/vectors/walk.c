@@ -6,6 +6,7 @@
 #include "protocol/cose.h"
 #include "protocol/hkdf.h"
 #include "protocol/hpke.h"
+#include "protocol/oaep.h"
 #include "protocol/device.h"
 #include "protocol/p256.h"
 #include "protocol/peer.h"
@@ -126,6 +127,20 @@ static bool run_cose(const struct crypto *c, const struct vector *v)
     }
     const struct ccm m = { v->f[KEY].data, v->f[NONCE].data, tag_len, a.part, COSE_AAD_PARTS };
     return is(&v->f[AAD], work, n) && ccm_agrees(c, &m, &v->f[PLAIN], &v->f[SEALED], false);
+}
+
+static bool run_oaep(const struct crypto *c, const struct vector *v)
+{
+    enum { KEY, LABEL, EM, MESSAGE, BLOCK };
+    const uint8_t *key = v->f[KEY].data;
+    size_t len = 0;
+    if (v->f[KEY].len != RSA_LEN + 4 || v->f[EM].len != RSA_LEN)
+        return false;
+    bool done = oaep_decode(c, &v->f[LABEL], 1, v->f[EM].data, work, &len);
+    if (v->refused || !done || !is(&v->f[MESSAGE], work, len))
+        return v->refused && !done;
+    return v->f[BLOCK].len == 0 || (c->rsa_public && c->rsa_public(c->io, key, key + RSA_LEN, v->f[EM].data, work) &&
+                                    is(&v->f[BLOCK], work, RSA_LEN));
 }
 
 /* ---- scheme 1, both sides, byte for byte ---- */
@@ -295,6 +310,7 @@ static const struct {
     [VECTOR_CCM] = { 6, run_ccm },     [VECTOR_ECDH] = { 3, run_ecdh },
     [VECTOR_POINT] = { 2, run_point }, [VECTOR_HPKE] = { 11, run_hpke },
     [VECTOR_COSE] = { 6, run_cose },   [VECTOR_SEALED] = { SEALED_FIELDS, run_sealed },
+    [VECTOR_OAEP] = { 5, run_oaep },
 };
 
 /* Read v->n fields from p; NULL when the blob ends before they do. */
