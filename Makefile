@@ -108,7 +108,7 @@ build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c hs
 # ---- firmware: build/firmware/NAME-CHIP.elf ----
 # sealed: the firmware stub of scheme 1; sealed-fast: the same with a message every 10 ms; selftest, blink, vectors: for the tests
 BEARSSL := hash/sha2small mac/hmac aead/ccm symcipher/aes_ct symcipher/aes_ct_enc symcipher/aes_ct_ctrcbc ec/ec_p256_m31 int/i31_add \
-           int/i31_sub int/i31_decmod int/i31_encode int/i31_montmul int/i31_decode int/i31_modpow2 int/i31_tmont int/i31_fmont int/i31_muladd \
+           int/i31_sub int/i31_decmod int/i31_encode int/i31_montmul int/i31_decode int/i31_bitlen int/i31_modpow2 int/i31_tmont int/i31_fmont int/i31_muladd \
            int/i31_ninv31 int/i31_rshift int/i31_reduce int/i31_iszero int/i32_div32 codec/ccopy codec/enc32be codec/dec32be codec/enc32le
 ARM     := arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -g -ffreestanding -nostdlib -fno-tree-loop-distribute-patterns \
            -ffunction-sections -fdata-sections -Wl,--gc-sections

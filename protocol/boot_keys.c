@@ -50,7 +50,8 @@ enum sealed_result boot_keys_make(const struct crypto *c, const struct profile *
     uint8_t t[BOOT_KEYS_ROUNDS][SHA256_LEN], input[BOOT_KEYS_INPUT_MAX];
     bool ok = true;
     for (unsigned round = 1; ok && round <= BOOT_KEYS_ROUNDS; round++) {
-        const struct crypto_part part = { input, boot_keys_input(p, serial, boot, round, t[0], input) };
+        size_t n = boot_keys_input(p, serial, boot, round, t[0], input);
+        const struct crypto_part part = { input, n };
         ok = c->hmac_sha256(c->io, K_gen, SHA256_LEN, &part, 1, t[round - 1]);
     }
     if (ok)
@@ -64,7 +65,7 @@ enum sealed_result boot_keys_make(const struct crypto *c, const struct profile *
 
 const uint8_t *boot_keys_kid(const uint8_t serial[OTP_SERIAL_LEN])
 {
-    return serial + OTP_SERIAL_LEN - frame_data_boot->kid_len;
+    return &serial[OTP_SERIAL_LEN - BOOT_KEYS_KID_LEN];
 }
 
 enum sealed_result boot_keys_data(const struct crypto *c, const uint8_t serial[OTP_SERIAL_LEN], uint32_t boot,

@@ -14,6 +14,7 @@
 enum {
     BOOT_KEYS_LEN = 58,
     BOOT_KEYS_ROUNDS = 2,
+    BOOT_KEYS_KID_LEN = 4, /* of the serial on the air */
     BOOT_KEYS_INFO_LEN = 8 + 1 + 1 + 2 + OTP_SERIAL_LEN + 4,
     BOOT_KEYS_INPUT_MAX = SHA256_LEN + BOOT_KEYS_INFO_LEN + 1
 };

@@ -5,8 +5,6 @@
 #include "protocol/boot_keys.h"
 #include "protocol/bytes.h"
 
-enum { KID_LEN = 4 };
-
 enum sealed_result device_boot_load(const struct device_scheme *scheme, const uint8_t image[OTP_IMAGE_LEN], uint8_t sid_len,
                                     uint8_t ctr_len, struct device_side *d)
 {
@@ -52,6 +50,6 @@ enum sealed_result device_boot_data(const struct crypto *c, const struct device_
 enum sealed_result device_boot_down(const struct crypto *c, const struct device_side *d, struct device_session *s,
                                     const uint8_t *frame, size_t frame_len, uint8_t data[FRAME_DATA_MAX], size_t *len)
 {
-    return session_read_down(c, frame_down_form(KID_LEN), boot_keys_kid(d->serial), &s->keys, &s->down, frame, frame_len,
-                             data, len);
+    return session_read_down(c, frame_down_form(BOOT_KEYS_KID_LEN), boot_keys_kid(d->serial), &s->keys, &s->down, frame,
+                             frame_len, data, len);
 }

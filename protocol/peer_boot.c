@@ -68,7 +68,7 @@ enum sealed_result peer_boot_down(const struct crypto *c, const struct peer_side
                                   uint32_t counter, const uint8_t *data, size_t len, uint8_t *frame, size_t max,
                                   size_t *frame_len)
 {
-    const struct frame_form *form = frame_down_form(frame_data_boot->kid_len);
+    const struct frame_form *form = frame_down_form(BOOT_KEYS_KID_LEN);
     return session_make_down(c, form, boot_keys_kid(p->serial), &s->keys, counter, data, len, frame, max, frame_len);
 }
 
