@@ -101,17 +101,18 @@ mutants: all $(SWEEP)
 
 # ---- parsers under libFuzzer: build/fuzz/NAME, one for each of tests/fuzz/NAME_fuzz.c ----
 FUZZ    := $(patsubst tests/fuzz/%_fuzz.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c | build/.packages-check
+build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c hsm/ecdsa_host.c hsm/rsa_host.c | build/.packages-check
 	@mkdir -p $(@D)
 	$(Q)clang $(filter-out -M%,$(CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(filter %.c,$^) -lcrypto
 
 # ---- firmware: build/firmware/NAME-CHIP.elf ----
 # sealed: the firmware stub of scheme 1; sealed-fast: the same with a message every 10 ms; selftest, blink, vectors: for the tests
 BEARSSL := hash/sha2small mac/hmac aead/ccm symcipher/aes_ct symcipher/aes_ct_enc symcipher/aes_ct_ctrcbc ec/ec_p256_m31 int/i31_add \
-           int/i31_sub int/i31_decmod int/i31_encode int/i31_montmul codec/ccopy codec/enc32be codec/dec32be codec/enc32le
+           int/i31_sub int/i31_decmod int/i31_encode int/i31_montmul int/i31_decode int/i31_bitlen int/i31_modpow2 int/i31_tmont int/i31_fmont int/i31_muladd \
+           int/i31_ninv31 int/i31_rshift int/i31_reduce int/i31_iszero int/i32_div32 codec/ccopy codec/enc32be codec/dec32be codec/enc32le
 ARM     := arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -g -ffreestanding -nostdlib -fno-tree-loop-distribute-patterns \
            -ffunction-sections -fdata-sections -Wl,--gc-sections
-STUB    := $(ARM) -std=c11 -Os $(filter-out -Wpedantic,$(WARN)) -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src
+STUB    := $(ARM) -std=c11 -Os -flto $(filter-out -Wpedantic,$(WARN)) -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src
 STUB_SRC:= $(filter-out firmware-stub/stm32%,$(wildcard firmware-stub/*.c)) $(wildcard protocol/*.c)
 STUB_DEP:= $(STUB_SRC) $(wildcard firmware-stub/*.h protocol/*.h) build/bearssl/lib.a
 TEST_ARM:= $(ARM) -std=gnu11 -Wall -Wextra -Wshadow -Werror
@@ -148,7 +149,7 @@ build/firmware/vectors-%.elf: tests/firmware/vectors.c tests/firmware/startup.c 
                               build/vectors/% $(STUB_DEP)
 	@mkdir -p $(@D)
 	$(Q)$(TEST_ARM) -Os -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src -D$(call chip,$*) '-DVECTORS_BLOB="build/vectors/$*"' -T tests/firmware/$*.ld \
-	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
+	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/rsa_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
 	    build/bearssl/lib.a -lgcc
 
 # ---- the jobs ----

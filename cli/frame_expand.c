@@ -12,12 +12,29 @@
 
 enum { DIAGNOSTIC_MAX = 2 * FRAME_MAX + 256 };
 
+static const char *const kinds[] = {
+    [FRAME_OPEN] = "OPEN", [FRAME_DATA] = "DATA", [FRAME_DOWN] = "DOWN", [FRAME_ROTATE] = "ROTATE", [FRAME_REKEY] = "REKEY",
+};
+
+/* A ROTATE: the signature is the last item, and begins behind the payload. */
+static void diagnose_rotate(const struct frame *f, char out[static DIAGNOSTIC_MAX])
+{
+    uint8_t payload[COSE_ROTATE_MAX], cose[COSE_SIGN1_MAX];
+    char payload_hex[2 * COSE_ROTATE_MAX + 1], sig[2 * FRAME_SIG_LEN + 1];
+    size_t len = cose_expand(f, cose, sizeof cose);
+
+    hex_encode(payload, cose_rotate_payload(*f->epoch, f->x, payload), payload_hex);
+    hex_encode(cose + len - FRAME_SIG_LEN, FRAME_SIG_LEN, sig);
+    (void)snprintf(out, DIAGNOSTIC_MAX, "[h'a10128', {}, h'%s', h'%s']", payload_hex, sig);
+}
+
 /* RFC 8949 s.8: diagnostic notation.  The protected header is {1: 10} or {1: 30}, as bytes. */
 static void diagnose(const struct frame *f, char out[static DIAGNOSTIC_MAX])
 {
-    char kid[2 * FRAME_SID_LEN + 1], ctr[9] = "", x[2 * FRAME_X_LEN + 1] = "", ct[2 * FRAME_MAX + 1];
+    char kid[2 * (FRAME_SID_LEN + FRAME_BOOT_LEN) + 1], ctr[9] = "", x[2 * FRAME_X_LEN + 1] = "", ct[2 * FRAME_MAX + 1];
 
-    hex_encode(f->kid, f->form->kid_len, kid);
+    hex_encode(f->kid != NULL ? f->kid : f->epoch, f->form->kid_len + f->form->epoch_len, kid);
+    hex_encode(f->boot, f->form->boot_len, kid + strlen(kid));
     hex_encode(f->ctr, f->form->ctr_len, ctr);
     hex_encode(f->x, f->form->x_len, x);
     hex_encode(f->ct, f->data_len + f->form->tag_len, ct);
@@ -33,14 +50,16 @@ static enum err_code show(const struct app *app, const struct frame *f, struct e
 
     hex_encode(cose, cose_expand(f, cose, sizeof cose), hex);
     hex_encode(f->bytes, f->head_len, aad);
-    diagnose(f, diagnostic);
+    if (f->form->kind == FRAME_ROTATE)
+        diagnose_rotate(f, diagnostic);
+    else
+        diagnose(f, diagnostic);
     if (app->json)
-        return report_object(json_pack("{s:s, s:s, s:s, s:s, s:i}", "frame", f->form->kind == FRAME_OPEN ? "OPEN" : "DATA",
-                                       "cose", hex, "diagnostic", diagnostic, "external_aad", aad, "data_bytes",
-                                       (int)f->data_len),
+        return report_object(json_pack("{s:s, s:s, s:s, s:s, s:i}", "frame", kinds[f->form->kind], "cose", hex, "diagnostic",
+                                       diagnostic, "external_aad", aad, "data_bytes", (int)f->data_len),
                              e);
-    printf("%s, %zu bytes of data\nexternal_aad  h'%s'\ndiagnostic    %s\nCOSE_Encrypt0 %s\n",
-           f->form->kind == FRAME_OPEN ? "OPEN" : "DATA", f->data_len, aad, diagnostic, hex);
+    printf("%s, %zu bytes of data\nexternal_aad  h'%s'\ndiagnostic    %s\n%s %s\n", kinds[f->form->kind], f->data_len, aad,
+           diagnostic, f->form->kind == FRAME_ROTATE ? "COSE_Sign1   " : "COSE_Encrypt0", hex);
     return ERR_OK;
 }
 
@@ -50,6 +69,8 @@ static enum err_code expand(const struct app *app, const uint8_t *bytes, size_t 
     struct frame f;
     enum frame_result r = bad == NULL ? frame_parse(bytes, len, &f) : FRAME_OK;
 
+    if (bad == NULL && r == FRAME_OK && !cose_has_form(f.form))
+        bad = "no-cose-form";
     if (bad != NULL || r != FRAME_OK)
         return err_set(e, &cli_fault[CLI_NOT_A_FRAME], "parse", NULL, 0, "%s: %s", where,
                        bad != NULL ? bad : frame_result_name(r));

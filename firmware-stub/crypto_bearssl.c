@@ -153,7 +153,14 @@ static bool p256_ecdh(void *io, const uint8_t d[P256_LEN], const uint8_t pk[P256
 
 struct crypto crypto_bearssl(bool (*random)(void *io, void *out, size_t len))
 {
-    return (struct crypto){ sha256, hmac_sha256, ccm_seal, ccm_open, p256_decompress, p256_public, p256_ecdh, random, NULL };
+    return (struct crypto){ .sha256 = sha256,
+                            .hmac_sha256 = hmac_sha256,
+                            .ccm_seal = ccm_seal,
+                            .ccm_open = ccm_open,
+                            .p256_decompress = p256_decompress,
+                            .p256_public = p256_public,
+                            .p256_ecdh = p256_ecdh,
+                            .random = random };
 }
 
 /* ---- known answers ---- */

@@ -20,7 +20,7 @@ enum device_code identity_load(const struct crypto *c, struct identity *id)
     enum otp_result r = otp_image_check(c, id->image, cell_burned(NULL, CELL_RETIRED), NULL);
     if (r != OTP_OK)
         return (enum device_code)r; /* one number space: protocol/local.h */
-    enum sealed_result s = sealed_device_init(c, id->image, FL_SID_LEN, FL_CTR_LEN, &id->device);
+    enum sealed_result s = device_sealed.init(c, id->image, FL_SID_LEN, FL_CTR_LEN, &id->device);
     if (s != SEALED_OK)
         return (enum device_code)(s == SEALED_POINT ? OTP_POINT : OTP_SCHEME); /* another scheme's image */
     id->policy = get16(id->image + OTP_OFF_POLICY);

@@ -4,11 +4,11 @@
 #define FIRMWARE_STUB_IDENTITY_H
 
 #include "protocol/local.h"
-#include "protocol/sealed.h"
+#include "protocol/device.h"
 
 struct identity {
     uint8_t image[OTP_IMAGE_LEN]; /* as read */
-    struct sealed_device device;  /* points into image */
+    struct device_side device;    /* points into image */
     uint16_t policy;
 };
 

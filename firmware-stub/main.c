@@ -51,7 +51,7 @@ static void fail(enum device_code code, const char *text)
 
 /* ---- the proof ---- */
 
-static enum device_code prove(const uint8_t challenge[SEALED_CHALLENGE_LEN], uint8_t frame[PROOF_MAX], size_t *len)
+static enum device_code prove(const uint8_t challenge[CHALLENGE_LEN], uint8_t frame[PROOF_MAX], size_t *len)
 {
     uint8_t digest[SHA256_LEN];
     uint32_t boot = 0;
@@ -65,7 +65,7 @@ static enum device_code prove(const uint8_t challenge[SEALED_CHALLENGE_LEN], uin
         return code;
     if (!otp_image_digest(&fw.crypto, fw.id.image, digest))
         return DEVICE_CRYPTO;
-    enum sealed_result r = sealed_make_proof(&fw.crypto, &fw.id.device, boot, challenge, digest, frame, PROOF_MAX, len);
+    enum sealed_result r = device_sealed.proof(&fw.crypto, &fw.id.device, boot, challenge, digest, frame, PROOF_MAX, len);
     return r == SEALED_OK ? DEVICE_OK : r == SEALED_RANDOM ? DEVICE_RANDOM : DEVICE_CRYPTO;
 }
 
@@ -101,7 +101,7 @@ static void mailbox_refuse(enum device_code code)
 
 static void mailbox_step(void)
 {
-    uint8_t challenge[SEALED_CHALLENGE_LEN], frame[PROOF_MAX];
+    uint8_t challenge[CHALLENGE_LEN], frame[PROOF_MAX];
     size_t len = 0;
     if (fl_mailbox.magic != MAILBOX_MAGIC || fl_mailbox.state != MAILBOX_REQUEST)
         return;

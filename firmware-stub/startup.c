@@ -10,7 +10,8 @@ extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[];
 
 void Reset_Handler(void);
 void Fault_Handler(void);
-void fault_at(const uint32_t *frame);
+void fault_at(const uint32_t *frame)
+    __attribute__((used)); /* called from assembly, which link-time optimisation does not read */
 void NMI_Handler(void);
 void SysTick_Handler(void);
 void USART2_IRQHandler(void);

@@ -27,8 +27,8 @@ static enum device_code send_open(struct telemetry *t, const struct crypto *c, c
     enum device_code code = boot_number_take(&boot);
     if (code != DEVICE_OK)
         return code;
-    enum sealed_result r = sealed_make_open(c, &id->device, boot, sample, TELEMETRY_SAMPLE_LEN, t->first, sizeof t->first,
-                                            &t->first_len, &t->session);
+    enum sealed_result r = device_sealed.open(c, &id->device, boot, sample, TELEMETRY_SAMPLE_LEN, t->first, sizeof t->first,
+                                              &t->first_len, &t->session);
     if (r != SEALED_OK)
         return r == SEALED_RANDOM ? DEVICE_RANDOM : DEVICE_CRYPTO;
     t->open = true;
@@ -42,8 +42,8 @@ static enum device_code send_data(struct telemetry *t, const struct crypto *c, c
 {
     uint8_t frame[TELEMETRY_FRAME_MAX];
     size_t len = 0;
-    enum sealed_result r = sealed_make_data(c, &id->device.profile, &t->session, t->counter + 1, sample,
-                                            TELEMETRY_SAMPLE_LEN, frame, sizeof frame, &len);
+    enum sealed_result r = device_sealed.data(c, &id->device, &t->session, t->counter + 1, sample, TELEMETRY_SAMPLE_LEN,
+                                              frame, sizeof frame, &len);
     if (r == SEALED_RANGE) { /* ctr is used up */
         t->open = false;
         bytes_wipe(&t->session, sizeof t->session);

@@ -10,7 +10,7 @@ enum { TELEMETRY_SAMPLE_LEN = 16, TELEMETRY_FRAME_MAX = 73 };
 
 struct telemetry {
     bool open; /* a session lives */
-    struct sealed_session session;
+    struct device_session session;
     uint32_t counter; /* of the last DATA */
     uint32_t samples;
     uint32_t due_ms;

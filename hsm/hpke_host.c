@@ -10,6 +10,9 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include "hsm/ecdsa_host.h"
+#include "hsm/rsa_host.h"
+
 struct hpke_host {
     EVP_MD *sha256;
     EVP_MD_CTX *md;
@@ -161,6 +164,20 @@ static bool host_p256_ecdh(void *io, const uint8_t d[P256_LEN], const uint8_t pk
     return ok;
 }
 
+static bool host_ecdsa_sign(void *io, const uint8_t d[P256_LEN], const uint8_t digest[SHA256_LEN], uint8_t sig[ECDSA_LEN])
+{
+    const struct hpke_host *h = io;
+    const struct crypto hmac = { .hmac_sha256 = host_hmac_sha256, .io = io };
+    return ecdsa_host_sign(&hmac, h->group, d, digest, sig);
+}
+
+static bool host_ecdsa_verify(void *io, const uint8_t pk[P256_PK_LEN], const uint8_t digest[SHA256_LEN],
+                              const uint8_t sig[ECDSA_LEN])
+{
+    const struct hpke_host *h = io;
+    return ecdsa_host_verify(h->group, pk, digest, sig);
+}
+
 static bool host_random(void *io, void *out, size_t len)
 {
     (void)io;
@@ -206,6 +223,9 @@ struct hpke_host *hpke_host_open(struct crypto *table)
                               .p256_decompress = host_p256_decompress,
                               .p256_public = host_p256_public,
                               .p256_ecdh = host_p256_ecdh,
+                              .ecdsa_sign = host_ecdsa_sign,
+                              .ecdsa_verify = host_ecdsa_verify,
+                              .rsa_public = rsa_host_public,
                               .random = host_random,
                               .io = h };
     return h;

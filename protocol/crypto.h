@@ -3,7 +3,8 @@
  * Memory: caller's buffers; nothing is kept after a call.  Inputs and outputs do not overlap except where said.
  * Errors: false = not done, for the one reason named, or the back end failed; outputs are then unspecified, never to be
  * used. Secrets: keys, d and z are secret; back ends wipe their copies, and neither branch on nor index by them.
- * Source: docs/protocol.md, "Primitives", suite 1 (P-256, SHA-256, AES-128-CCM). */
+ * A back end that has no ECDSA, RSA or X25519 leaves those NULL; who needs them says so.
+ * Source: docs/protocol.md, "Primitives". */
 #ifndef PROTOCOL_CRYPTO_H
 #define PROTOCOL_CRYPTO_H
 
@@ -19,7 +20,10 @@ enum {
     CCM_TAG_LONG = 16,
     P256_LEN = 32,    /* a scalar or a coordinate */
     P256_PK_LEN = 65, /* 04 | x32 | y32 */
-    CRYPTO_PARTS = 8  /* a back end takes at least so many parts in a list */
+    ECDSA_LEN = 64,   /* r32 | s32 */
+    RSA_LEN = 512,
+    X25519_LEN = 32,
+    CRYPTO_PARTS = 8 /* a back end takes at least so many parts in a list */
 };
 
 /* A message is a list of parts, as if written one after the other: no one needs a buffer to join them.  data may be NULL
@@ -61,6 +65,22 @@ struct crypto {
 
     /* z = x-coordinate of d * pk (SEC 1, 3.3.1).  False: pk is not 04 and a point of the curve, or d = 0 or d >= n. */
     bool (*p256_ecdh)(void *io, const uint8_t d[P256_LEN], const uint8_t pk[P256_PK_LEN], uint8_t z[P256_LEN]);
+
+    /* ECDSA over P-256 of a SHA-256 digest, with the nonce of RFC 6979.  sig = r | s, s as it comes.  False: d = 0 or d >=
+     * n. */
+    bool (*ecdsa_sign)(void *io, const uint8_t d[P256_LEN], const uint8_t digest[SHA256_LEN], uint8_t sig[ECDSA_LEN]);
+
+    /* False: not a signature of that digest under pk; r or s outside 1..n-1; pk not 04 and a point.  s and n - s are both
+     * good.  All inputs are public. */
+    bool (*ecdsa_verify)(void *io, const uint8_t pk[P256_PK_LEN], const uint8_t digest[SHA256_LEN],
+                         const uint8_t sig[ECDSA_LEN]);
+
+    /* out = in^e mod n, RSA-4096, no padding; e is 4 bytes big-endian, odd.  False: in >= n.  in may be out. */
+    bool (*rsa_public)(void *io, const uint8_t n[RSA_LEN], const uint8_t e[4], const uint8_t in[RSA_LEN],
+                       uint8_t out[RSA_LEN]);
+
+    /* z = X25519(d, u) (RFC 7748 5).  False: z is all zero. */
+    bool (*x25519)(void *io, const uint8_t d[X25519_LEN], const uint8_t u[X25519_LEN], uint8_t z[X25519_LEN]);
 
     /* Random bytes.  False: the source failed its test. */
     bool (*random)(void *io, void *out, size_t len);

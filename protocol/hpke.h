@@ -1,7 +1,7 @@
 /* protocol/hpke.h - HPKE, export-only: from one ECDH result to exported keys.
  * Suite: DHKEM(P-256, HKDF-SHA256) 0x0010, HKDF-SHA256 0x0001, export-only 0xFFFF; mode_base and mode_psk.
  * Boundary: the DH itself is the caller's: on the server it happens inside the HSM, on the chip in the crypto table.
- * The even-y rule lives above (protocol/sealed.h): enc and pkRm are hashed here exactly as they are given, on both sides
+ * The even-y rule lives above (protocol/sealing.h): enc and pkRm are hashed here exactly as they are given, on both sides
  * 04 | x | y_even, while RFC 9180's own vectors with odd y pass too.
  * Secrets: dh, shared_secret, psk, exporter_secret and every exported value.  Source: RFC 9180 4.1, 5.1, 5.3. */
 #ifndef PROTOCOL_HPKE_H

@@ -49,7 +49,7 @@ static bool slots_ok(const struct scheme *s, const struct otp_image *in, bool dr
 
 static enum otp_result fields_check(const struct otp_image *in, bool draft)
 {
-    if (!scheme_ready(in->scheme, in->suite))
+    if (!scheme_spoken(in->scheme, in->suite))
         return OTP_SCHEME;
     const struct scheme *s = scheme_by_id(in->scheme);
     if (!policy_ok(s, in))

@@ -1,5 +1,7 @@
 #include "protocol/p256.h"
 
+#include <string.h>
+
 /* SP 800-186, 3.2.1.3 */
 static const uint8_t P[P256_LEN] = { 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00,
                                      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF,
@@ -34,4 +36,23 @@ bool p256_scalar_ok(const uint8_t d[P256_LEN])
     for (unsigned i = 0; i < P256_LEN; i++)
         any |= d[i];
     return (subtract(d, N, NULL) & (unsigned)(any != 0)) != 0;
+}
+
+void p256_negate(uint8_t d[P256_LEN])
+{
+    (void)subtract(N, d, d);
+}
+
+void p256_low_s(uint8_t s[P256_LEN])
+{
+    uint8_t other[P256_LEN];
+    (void)subtract(N, s, other);
+    if (subtract(other, s, NULL))
+        memcpy(s, other, sizeof other);
+}
+
+void p256_reduce(uint8_t v[P256_LEN])
+{
+    if (!subtract(v, N, NULL)) /* a digest: public */
+        (void)subtract(v, N, v);
 }

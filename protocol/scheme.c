@@ -1,16 +1,49 @@
 #include "protocol/scheme.h"
 
 enum { NVM = POLICY_NVM_REQUIRED, COMMON = POLICY_ONE_WAY | POLICY_TAG16 | NVM, SIGNED = COMMON | POLICY_SIGN_ALL };
+enum { ONE = SUITE_P256_CCM, RSA = SUITE_RSA };
 
 static const struct scheme schemes[SCHEME_MAX] = {
-    { 1, "sealed", true, { SLOT_POINT, SLOT_SECRET }, { [1] = true }, 1, COMMON | POLICY_PSK, false },
-    { 2, "sealed-fleet", false, { SLOT_POINT, SLOT_POINT, SLOT_POINT, SLOT_SECRET }, { [3] = true }, 3, COMMON, true },
-    { 3, "identity", false, { SLOT_POINT, SLOT_CHIP_MADE, SLOT_POINT, SLOT_CHIP_DIGEST }, { 0 }, 1, SIGNED, true },
-    { 4, "secret", false, { SLOT_SECRET }, { 0 }, 0, COMMON, false },
-    { 5, "derived", false, { SLOT_SECRET }, { 0 }, 0, COMMON, false },
-    { 6, "session", false, { SLOT_DIGEST, SLOT_POINT, SLOT_POINT, SLOT_SECRET }, { 0 }, 3, COMMON, true },
-    { 7, "certificate", false, { SLOT_CHIP_DIGEST, SLOT_DIGEST, SLOT_CHIP_MADE, SLOT_POINT }, { 0 }, 2, SIGNED, true },
-    { 8, "signup", false, { SLOT_POINT, SLOT_CHIP_MADE, SLOT_POINT }, { 0 }, 1, SIGNED | POLICY_FIELD_SIGN_UP, true },
+    { 1, "sealed", { ONE }, true, { SLOT_POINT, SLOT_SECRET }, { [1] = true }, 1, COMMON | POLICY_PSK, false },
+    { 2,
+      "sealed-fleet",
+      { ONE },
+      false,
+      { SLOT_POINT, SLOT_POINT, SLOT_POINT, SLOT_SECRET },
+      { [3] = true },
+      3,
+      COMMON,
+      true },
+    { 3, "identity", { ONE }, false, { SLOT_POINT, SLOT_CHIP_MADE, SLOT_POINT, SLOT_CHIP_DIGEST }, { 0 }, 1, SIGNED, true },
+    { 4, "secret", { ONE }, false, { SLOT_SECRET }, { 0 }, 0, COMMON, false },
+    { 5, "derived", { ONE }, false, { SLOT_SECRET }, { 0 }, 0, COMMON, false },
+    { 6,
+      "session",
+      { ONE, RSA },
+      false,
+      { SLOT_DIGEST, SLOT_POINT, SLOT_POINT, SLOT_SECRET },
+      { true, true },
+      3,
+      COMMON,
+      true },
+    { 7,
+      "certificate",
+      { 0 },
+      false,
+      { SLOT_CHIP_DIGEST, SLOT_DIGEST, SLOT_CHIP_MADE, SLOT_POINT },
+      { 0 },
+      2,
+      SIGNED,
+      true },
+    { 8,
+      "signup",
+      { ONE },
+      false,
+      { SLOT_POINT, SLOT_CHIP_MADE, SLOT_POINT },
+      { 0 },
+      1,
+      SIGNED | POLICY_FIELD_SIGN_UP,
+      true },
 };
 
 const struct scheme *scheme_by_id(uint8_t id)
@@ -31,6 +64,12 @@ const struct scheme *scheme_by_name(const char *name)
         if (same(schemes[i].name, name))
             return &schemes[i];
     return NULL;
+}
+
+bool scheme_spoken(uint8_t scheme, uint8_t suite)
+{
+    const struct scheme *s = scheme_by_id(scheme);
+    return s && suite != 0 && (s->suite[0] == suite || s->suite[1] == suite);
 }
 
 bool scheme_ready(uint8_t scheme, uint8_t suite)

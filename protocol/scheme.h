@@ -34,7 +34,8 @@ enum suite { SUITE_P256_CCM = 1, SUITE_X25519_CCM = 2, SUITE_P256_CHACHA = 3, SU
 struct scheme {
     uint8_t id;           /* 1..8 */
     const char *name;     /* stable, in configs and output: "sealed" */
-    bool ready;           /* this version speaks it, in suite 1; a row that is not ready is refused everywhere */
+    uint8_t suite[2];     /* enum suite that protocol/ speaks it in; 0: none.  Images of others are refused */
+    bool ready;           /* the whole line can make such a product, in suite 1: `product add` offers it */
     uint8_t slot[SLOTS];  /* enum slot_role */
     bool optional[SLOTS]; /* may also be unused */
     uint8_t secret;       /* index of the secret slot (keys otp_mac and the ephemerals), or SECRET_NONE */
@@ -46,7 +47,9 @@ struct scheme {
 const struct scheme *scheme_by_id(uint8_t id);
 /* The row of exactly that name; NULL if there is none. */
 const struct scheme *scheme_by_name(const char *name);
-/* This version can make and read it. */
+/* protocol/ can make and read its images and frames. */
+bool scheme_spoken(uint8_t scheme, uint8_t suite);
+/* ... and so can everybody else, from the station to the verifier. */
 bool scheme_ready(uint8_t scheme, uint8_t suite);
 
 #endif

@@ -115,7 +115,7 @@ static enum err_code judge_any(void *io, unsigned rdp, const uint8_t *frame, siz
     struct frame f;
     enum err_code rc;
 
-    if (frame_parse(frame, len, &f) != FRAME_OK || f.form->kind != FRAME_OPEN)
+    if (frame_parse(frame, len, &f) != FRAME_OK || f.form->kind != FRAME_OPEN || f.kid == NULL)
         return stranger(e, "a proof that is none");
     if ((rc = claimed(t, &f, &d, e)) != ERR_OK)
         return rc;

@@ -79,13 +79,8 @@ static void set_profile(struct peer *p, const struct device *d, const struct pro
     p->scheme = product->scheme;
     put32(p->sealed.serial, (uint32_t)(d->serial >> 32));
     put32(p->sealed.serial + 4, (uint32_t)d->serial);
-    p->sealed.profile = (struct profile){ .suite = product->suite,
-                                          .scheme = product->scheme,
-                                          .fleet = product->fleet,
-                                          .psk = (product->policy & POLICY_PSK) != 0,
-                                          .compact = (product->policy & POLICY_TAG16) == 0,
-                                          .sid_len = product->sid_len,
-                                          .ctr_len = product->ctr_len };
+    p->sealed.profile =
+        profile_make(product->scheme, product->suite, product->fleet, product->policy, product->sid_len, product->ctr_len);
 }
 
 static enum err_code load_keys(struct verifier *v, struct peer *p, struct err *e)
@@ -156,7 +151,7 @@ struct live_session *session_of(struct verifier *v, const uint8_t x[P256_LEN])
     return NULL;
 }
 
-void session_keep(struct verifier *v, uint64_t serial, const uint8_t x[P256_LEN], const struct sealed_session *s)
+void session_keep(struct verifier *v, uint64_t serial, const uint8_t x[P256_LEN], const struct peer_session *s)
 {
     struct live_session *at = session_of(v, x);
 
@@ -174,14 +169,14 @@ void session_keep(struct verifier *v, uint64_t serial, const uint8_t x[P256_LEN]
     at->serial = serial;
     at->stamp = clock_mono_ns();
     memcpy(at->x, x, P256_LEN);
-    at->keys = *s;
+    at->session = *s;
 }
 
 struct live_session *session_next(struct verifier *v, size_t *at, const uint8_t *sid, size_t len)
 {
     for (; *at < SESSIONS_MAX; ++*at) {
         struct live_session *s = &v->session[*at];
-        if (s->used && memcmp(s->keys.sid, sid, len) == 0) {
+        if (s->used && memcmp(s->session.keys.sid, sid, len) == 0) {
             ++*at;
             return s;
         }

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "protocol/sealed.h"
+#include "protocol/peer.h"
 #include "verifier/verifier.h"
 
 enum {
@@ -21,7 +21,7 @@ struct peer { /* a device as its frames need it; its product and keys never chan
     bool used;
     uint64_t serial, stamp;
     uint8_t scheme;
-    struct sealed_peer sealed;
+    struct peer_side sealed;
     struct hsm_key *skR, *psk; /* psk NULL in base mode */
 };
 
@@ -29,7 +29,7 @@ struct live_session {
     bool used;
     uint64_t serial, stamp; /* of the last use, CLOCK_MONOTONIC ns */
     uint8_t x[P256_LEN];    /* names it in the registry */
-    struct sealed_session keys;
+    struct peer_session session;
 };
 
 struct kek {
@@ -57,14 +57,14 @@ enum err_code peer_get(struct verifier *v, const struct device *d, struct peer *
 void peers_wipe(struct verifier *v);
 
 /* Keep a session; an old one may go. */
-void session_keep(struct verifier *v, uint64_t serial, const uint8_t x[P256_LEN], const struct sealed_session *s);
+void session_keep(struct verifier *v, uint64_t serial, const uint8_t x[P256_LEN], const struct peer_session *s);
 /* The next cached session after *at (start with 0) whose sid starts so; NULL: no more. */
 struct live_session *session_next(struct verifier *v, size_t *at, const uint8_t *sid, size_t len);
 struct live_session *session_of(struct verifier *v, const uint8_t x[P256_LEN]);
 void sessions_wipe(struct verifier *v, uint64_t older_than_ns);
 
 /* The session of an OPEN or a proof of this peer: check, then the token's share, then the key schedule. */
-enum err_code session_from_open(struct verifier *v, const struct peer *p, const struct frame *f, struct sealed_session *s,
+enum err_code session_from_open(struct verifier *v, const struct peer *p, const struct frame *f, struct peer_session *s,
                                 enum sealed_result *result, struct err *e);
 
 #endif

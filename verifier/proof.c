@@ -23,7 +23,9 @@ enum err_code verifier_prove(void *io, uint64_t serial, const uint8_t *frame, si
                              const uint8_t image_digest[32], struct err *e)
 {
     struct verifier *v = io;
-    struct sealed_session s;
+    struct peer_session s;
+    struct peer_text text;
+    uint8_t proof[PROOF_LEN];
     struct device d;
     struct peer *p = NULL;
     struct frame f;
@@ -34,7 +36,7 @@ enum err_code verifier_prove(void *io, uint64_t serial, const uint8_t *frame, si
 
     if (parsed != FRAME_OK)
         return refuse(serial, frame_result_name(parsed), e);
-    if (f.form->kind != FRAME_OPEN)
+    if (f.form->kind != FRAME_OPEN || f.form->scheme != 1)
         return refuse(serial, sealed_result_name(SEALED_FORM), e);
     if ((rc = registry_device(v->registry, serial, &d, e)) != ERR_OK)
         return rc;
@@ -42,8 +44,9 @@ enum err_code verifier_prove(void *io, uint64_t serial, const uint8_t *frame, si
         return refuse(serial, why, e);
     if ((rc = peer_get(v, &d, &p, e)) != ERR_OK || (rc = session_from_open(v, p, &f, &s, &r, e)) != ERR_OK)
         goto out;
+    profile_proof(challenge, image_digest, proof);
     if (r == SEALED_OK)
-        r = sealed_read_proof(v->crypto, &p->sealed, &s, &f, challenge, image_digest);
+        r = peer_sealed.open(v->crypto, &p->sealed, &s, &f, proof, &text);
     if (r != SEALED_OK)
         rc = refuse(serial, sealed_result_name(r), e);
 out:

@@ -1,29 +1,31 @@
 #include "protocol/bytes.h"
 #include "verifier/cache.h"
 
-/* Only what passed sealed_check_open reaches the token. */
-static enum err_code ask_token(const struct peer *p, const uint8_t enc[P256_PK_LEN], struct sealed_secrets *out,
-                               struct err *e)
-{
-    uint8_t input[SEALED_PSK_INPUT_LEN];
-    enum err_code rc = hsm_ecdh(p->skR, enc, out->dh, e);
+/* The token's share of one frame, and how that failed. */
+struct asked {
+    const struct peer *p;
+    enum err_code rc;
+    struct err *e;
+};
 
-    if (rc != ERR_OK || !p->sealed.profile.psk)
-        return rc;
-    sealed_psk_input(enc + 1, input);
-    return hsm_hmac(p->psk, input, sizeof input, out->psk, e);
+static bool ecdh(void *io, const uint8_t enc[P256_PK_LEN], uint8_t z[P256_LEN])
+{
+    struct asked *a = io;
+    return (a->rc = hsm_ecdh(a->p->skR, enc, z, a->e)) == ERR_OK;
 }
 
-enum err_code session_from_open(struct verifier *v, const struct peer *p, const struct frame *f, struct sealed_session *s,
+static bool mac(void *io, const uint8_t *in, size_t len, uint8_t out[SHA256_LEN])
+{
+    struct asked *a = io;
+    return (a->rc = hsm_hmac(a->p->psk, in, len, out, a->e)) == ERR_OK;
+}
+
+enum err_code session_from_open(struct verifier *v, const struct peer *p, const struct frame *f, struct peer_session *s,
                                 enum sealed_result *result, struct err *e)
 {
-    struct sealed_secrets secrets = { { 0 }, { 0 } };
-    uint8_t enc[P256_PK_LEN];
-    enum err_code rc = ERR_OK;
+    struct asked asked = { p, ERR_OK, e };
+    const struct peer_token token = { .ecdh = ecdh, .mac = mac, .io = &asked };
 
-    *result = sealed_check_open(v->crypto, &p->sealed, f, enc);
-    if (*result == SEALED_OK && (rc = ask_token(p, enc, &secrets, e)) == ERR_OK)
-        *result = sealed_session_make(v->crypto, &p->sealed.profile, p->sealed.serial, enc, p->sealed.pkRm, &secrets, s);
-    bytes_wipe(&secrets, sizeof secrets);
-    return rc;
+    *result = peer_sealed.session(v->crypto, &p->sealed, &token, f, s);
+    return asked.rc;
 }

@@ -50,7 +50,7 @@ struct job {
     struct opened_frame *out;
     struct device device;
     const uint8_t *x; /* names the session; into the frame, or into a cached session */
-    struct sealed_session session;
+    struct peer_session session;
     bool is_open;
 };
 
@@ -99,7 +99,7 @@ static enum err_code deliver(struct job *j, struct err *e)
     memcpy(row.session, j->x, sizeof row.session);
     memcpy(row.frame, j->f.bytes, j->f.len);
     if (j->is_open)
-        memcpy(row.sid, j->session.sid, sizeof row.sid);
+        memcpy(row.sid, j->session.keys.sid, sizeof row.sid);
     if ((rc = registry_frame_record(j->v->registry, &row, &what, e)) != ERR_OK)
         return rc;
     if (what == FRAME_REPLAY)
@@ -126,6 +126,14 @@ static enum err_code set_device(struct job *j, struct peer **p, struct err *e)
     return ERR_OK;
 }
 
+/* The data of what opened; the rest of the text is wiped. */
+static void take_text(struct job *j, struct peer_text *text)
+{
+    memcpy(j->out->data, text->data, text->data_len);
+    j->out->len = text->data_len;
+    bytes_wipe(text, sizeof *text);
+}
+
 /* ---- OPEN ---- */
 
 /* The serial as the frame claims it: whole, or its low half. */
@@ -144,6 +152,7 @@ static enum err_code claimed_device(struct job *j, struct err *e)
 
 static enum err_code open_first(struct job *j, struct err *e)
 {
+    struct peer_text text;
     struct peer *p = NULL;
     enum sealed_result r = SEALED_OK;
     const char *why = NULL;
@@ -158,7 +167,9 @@ static enum err_code open_first(struct job *j, struct err *e)
     if ((rc = set_device(j, &p, e)) != ERR_OK || (rc = session_from_open(j->v, p, &j->f, &j->session, &r, e)) != ERR_OK)
         return rc;
     if (r == SEALED_OK)
-        r = sealed_read_open(j->v->crypto, &p->sealed, &j->session, &j->f, j->out->data, &j->out->len);
+        r = peer_sealed.open(j->v->crypto, &p->sealed, &j->session, &j->f, NULL, &text);
+    if (r == SEALED_OK)
+        take_text(j, &text);
     if (r != SEALED_OK)
         return refuse_sealed(j, r, e);
     j->x = j->f.x;
@@ -169,22 +180,24 @@ static enum err_code open_first(struct job *j, struct err *e)
 /* ---- DATA ---- */
 
 /* Does this session open it?  *r: what came of the try. */
-static enum err_code try_session(struct job *j, uint64_t serial, const struct sealed_session *s, enum sealed_result *r,
+static enum err_code try_session(struct job *j, uint64_t serial, const struct peer_session *s, enum sealed_result *r,
                                  struct err *e)
 {
+    struct peer_text text;
     struct peer *p = NULL;
     enum err_code rc;
 
     if ((rc = registry_device(j->v->registry, serial, &j->device, e)) != ERR_OK ||
         (rc = peer_get(j->v, &j->device, &p, e)) != ERR_OK)
         return rc;
-    *r = sealed_read_data(j->v->crypto, &p->sealed.profile, s, &j->f, j->out->data, &j->out->len);
+    *r = peer_sealed.data(j->v->crypto, &p->sealed, s, &j->f, &text);
     if (*r != SEALED_OK)
         return ERR_OK;
+    take_text(j, &text);
     return set_device(j, &p, e);
 }
 
-static enum err_code data_opened(struct job *j, const uint8_t x[P256_LEN], const struct sealed_session *s, struct err *e)
+static enum err_code data_opened(struct job *j, const uint8_t x[P256_LEN], const struct peer_session *s, struct err *e)
 {
     const char *why = NULL;
     enum err_code rc = hear(j, &why, e);
@@ -199,7 +212,7 @@ static enum err_code data_opened(struct job *j, const uint8_t x[P256_LEN], const
 }
 
 /* A session that is not live: made again from its OPEN as it was received. */
-static enum err_code remake(struct job *j, const struct frame_row *row, struct sealed_session *s, enum sealed_result *r,
+static enum err_code remake(struct job *j, const struct frame_row *row, struct peer_session *s, enum sealed_result *r,
                             struct err *e)
 {
     struct peer *p = NULL;
@@ -228,7 +241,7 @@ static enum err_code collect(void *io, const struct frame_row *row, struct err *
 static enum err_code open_cold(struct job *j, enum sealed_result *r, bool *opened, struct err *e)
 {
     struct verifier *v = j->v;
-    struct sealed_session s;
+    struct peer_session s;
     enum err_code rc;
 
     v->n_stored = 0;
@@ -255,14 +268,20 @@ static enum err_code open_data(struct job *j, struct err *e)
     enum err_code rc;
 
     while ((s = session_next(j->v, &at, j->f.kid, j->f.form->kid_len)) != NULL) {
-        if ((rc = try_session(j, s->serial, &s->keys, &r, e)) != ERR_OK)
+        if ((rc = try_session(j, s->serial, &s->session, &r, e)) != ERR_OK)
             return rc;
         if (r == SEALED_OK)
-            return data_opened(j, s->x, &s->keys, e);
+            return data_opened(j, s->x, &s->session, e);
     }
     if ((rc = open_cold(j, &r, &opened, e)) != ERR_OK || opened)
         return rc;
     return r == SEALED_RESULTS ? refuse(j, "no-session") : refuse_sealed(j, r, e);
+}
+
+/* Frames that exist, and that this room can't open: other schemes' first frames, and what goes down. */
+static bool spoken(const struct frame *f)
+{
+    return f->form->kind == FRAME_OPEN ? f->form->scheme == 1 : f->form->kind == FRAME_DATA && !f->boot;
 }
 
 enum err_code verifier_frame(struct verifier *v, const uint8_t *frame, size_t len, struct opened_frame *out, struct err *e)
@@ -277,6 +296,8 @@ enum err_code verifier_frame(struct verifier *v, const uint8_t *frame, size_t le
     if ((parsed = frame_parse(frame, len, &j.f)) != FRAME_OK)
         return refuse(&j, frame_result_name(parsed));
     out->counter = j.f.counter;
+    if (!spoken(&j.f))
+        return refuse(&j, sealed_result_name(SEALED_FORM));
     rc = j.f.form->kind == FRAME_OPEN ? open_first(&j, e) : open_data(&j, e);
     bytes_wipe(&j.session, sizeof j.session);
     if (rc != ERR_OK) /* nothing that was not recorded gets out */

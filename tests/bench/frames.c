@@ -4,7 +4,7 @@
  * session: its raw loop is AES-128-CCM alone.  single: each frame committed before the next; batch: one commit for all, as
  * `open` does with what one read brought. */
 #include "hsm/hpke_host.h"
-#include "protocol/sealed.h"
+#include "protocol/device.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/raw.h"
 #include "verifier/verifier.h"
@@ -13,8 +13,8 @@ enum { DEVICES = 128, DATA = 250, FRAME_ROOM = 128 };
 
 struct sender {
     struct wrapped_key key;
-    struct sealed_device device;
-    struct sealed_session session;
+    struct device_side device;
+    struct device_session session;
 };
 
 static struct hsm *h;
@@ -82,8 +82,8 @@ static double rate_first(bool batch)
 
     boot++;
     for (int i = 0; i < DEVICES; i++)
-        if (sealed_make_open(&crypto, &sender[i].device, boot, data, sizeof data, frame[i], FRAME_ROOM, &len[i],
-                             &sender[i].session) != SEALED_OK)
+        if (device_sealed.open(&crypto, &sender[i].device, boot, data, sizeof data, frame[i], FRAME_ROOM, &len[i],
+                               &sender[i].session) != SEALED_OK)
             abort();
     double start = seconds();
     offer_all(frame, len, DEVICES, batch);
@@ -97,8 +97,8 @@ static double rate_session(bool batch)
     size_t len[DATA];
 
     for (uint32_t i = 0; i < DATA; i++)
-        if (sealed_make_data(&crypto, &sender[DEVICES - 1].device.profile, &sender[DEVICES - 1].session, i + 1, data,
-                             sizeof data, frame[i], FRAME_ROOM, &len[i]) != SEALED_OK)
+        if (device_sealed.data(&crypto, &sender[DEVICES - 1].device, &sender[DEVICES - 1].session, i + 1, data, sizeof data,
+                               frame[i], FRAME_ROOM, &len[i]) != SEALED_OK)
             abort();
     double start = seconds();
     offer_all(frame, len, DATA, batch);

@@ -1,7 +1,7 @@
 /* Boot checks: whatever is wrong with the identity, nothing but a code leaves the device, by any way out. */
 #include "tests/firmware-stub/dut.h"
 
-static const uint8_t challenge[SEALED_CHALLENGE_LEN];
+static const uint8_t challenge[CHALLENGE_LEN];
 
 static void plant(struct dut *d)
 {
@@ -160,7 +160,7 @@ static uint32_t symbol(struct dut *d, const char *name)
 /* After the reset that ends it, the device says why, once a start, and then works again. */
 static void says_and_recovers(struct dut *d, uint8_t code)
 {
-    struct sealed_session s;
+    struct peer_session s;
     struct local l;
     uint8_t record[FRAME_MAX];
     size_t n;
@@ -178,7 +178,7 @@ static void says_and_recovers(struct dut *d, uint8_t code)
 static void test_an_overrun_stack_ends_the_start(void **state)
 {
     struct dut d;
-    struct sealed_session s;
+    struct peer_session s;
     uint8_t record[FRAME_MAX];
     (void)state;
     for (int i = 0; i < DUT_CHIPS; i++) {
@@ -195,7 +195,7 @@ static void test_a_fault_ends_the_start(void **state)
 {
     static const uint8_t udf[] = { 0x00, 0xDE };
     struct dut d;
-    struct sealed_session s;
+    struct peer_session s;
     uint8_t record[FRAME_MAX], was[2];
     (void)state;
     for (int i = 0; i < DUT_CHIPS; i++) {
@@ -276,7 +276,7 @@ static void test_with_a_secret_a_bad_rng_does_no_harm(void **state)
 {
     static const enum rng_mode bad[] = { RNG_ERROR, RNG_STUCK };
     struct dut d;
-    struct sealed_session s;
+    struct peer_session s;
     uint8_t first[FRAME_MAX], second[FRAME_MAX];
     (void)state;
     for (size_t i = 0; i < 4; i++) {

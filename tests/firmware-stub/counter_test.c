@@ -20,10 +20,10 @@ static void open_dut(struct dut *d, const char *chip)
 /* The number under which the device made that x: tried from low up to high by the same means. */
 static bool made_under(struct dut *d, uint32_t boot, const uint8_t x[FRAME_X_LEN])
 {
-    struct sealed_session s;
+    struct device_session s;
     uint8_t frame[FRAME_MAX];
     size_t len;
-    assert_int_equal(sealed_make_open(&d->rig.c, &d->rig.device, boot, x, 0, frame, sizeof frame, &len, &s), SEALED_OK);
+    assert_int_equal(device_sealed.open(&d->rig.c, &d->rig.device, boot, x, 0, frame, sizeof frame, &len, &s), SEALED_OK);
     return memcmp(frame + 5, x, FRAME_X_LEN) == 0;
 }
 

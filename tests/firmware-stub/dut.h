@@ -222,7 +222,7 @@ static inline void dut_expect_code(struct dut *d, uint8_t code)
 }
 
 /* The next record is an OPEN that the server opens; s: its session.  Returns the frame's length. */
-static inline size_t dut_expect_open(struct dut *d, uint8_t frame[FRAME_MAX], struct sealed_session *s)
+static inline size_t dut_expect_open(struct dut *d, uint8_t frame[FRAME_MAX], struct peer_session *s)
 {
     uint8_t data[FRAME_DATA_MAX];
     size_t len, n = dut_receive(d, frame, FRAME_MAX, DUT_WAIT_MS);

@@ -129,7 +129,7 @@ static struct mailbox_view ask(struct bench *b, const uint8_t *challenge, uint8_
     uint32_t at = 0;
     assert_int_equal(fw_image_symbol(b->fw, MAILBOX_SYMBOL, &at, &e), ERR_OK);
     assert_true(at >= b->desc->ram.base + b->desc->openocd.work_area);
-    size_t n = mailbox_put(bytes, MAILBOX_PROOF, challenge, SEALED_CHALLENGE_LEN);
+    size_t n = mailbox_put(bytes, MAILBOX_PROOF, challenge, CHALLENGE_LEN);
     assert_int_equal(chip_mem_write(b->chip, at, bytes, n, &e), ERR_OK);
     assert_int_equal(chip_mem_write(b->chip, at + MAILBOX_OFF_STATE, request, sizeof request, &e), ERR_OK);
     assert_int_equal(chip_run(b->chip, &e), ERR_OK);
@@ -163,11 +163,11 @@ static size_t receive(struct bench *b, uint8_t *record, size_t max)
 
 static void through_openocd(const char *chip)
 {
-    static const uint8_t challenge[SEALED_CHALLENGE_LEN] = "TEST challenge of thirty-two by";
+    static const uint8_t challenge[CHALLENGE_LEN] = "TEST challenge of thirty-two by";
     struct bench b;
     struct chip_identity id;
     struct err e;
-    struct sealed_session s;
+    struct peer_session s;
     struct frame f;
     const struct fw_segment *seg;
     uint8_t bytes[MAILBOX_LEN], digest[SHA256_LEN], frame[FRAME_MAX], data[FRAME_DATA_MAX];
@@ -181,13 +181,13 @@ static void through_openocd(const char *chip)
     assert_true(otp_image_digest(&b.rig.c, b.rig.image, digest));
     assert_int_equal(frame_parse(v.data, v.len, &f), FRAME_OK);
     assert_int_equal(rig_session(&b.rig, &f, &s), SEALED_OK);
-    assert_int_equal(sealed_read_proof(&b.rig.c, &b.rig.peer, &s, &f, challenge, digest), SEALED_OK);
+    assert_int_equal(rig_read_proof(&b.rig, &s, &f, challenge, digest), SEALED_OK);
 
     hand(&b, "power cycle\n"); /* in the field */
     n = receive(&b, frame, sizeof frame);
     assert_true(rig_receive_open(&b.rig, frame, n, &s, data, &len));
     n = receive(&b, frame, sizeof frame);
-    assert_true(rig_receive_data(&b.rig, &s, frame, n, data, &len));
+    assert_true(rig_receive_data(&b.rig, &s.keys, frame, n, data, &len));
 
     assert_int_equal(chip_probe(b.chip, &id, &e), ERR_OK); /* flashing again keeps the boot records */
     n = fw_image_segments(b.fw, &seg);

@@ -2,24 +2,23 @@
  */
 #include "tests/firmware-stub/dut.h"
 
-static const uint8_t challenge[SEALED_CHALLENGE_LEN] = "TEST challenge of thirty-two by";
+static const uint8_t challenge[CHALLENGE_LEN] = "TEST challenge of thirty-two by";
 
 /* Would the station accept this frame over that challenge and this image? */
 static bool proves(struct dut *d, const uint8_t *frame, size_t len, const uint8_t *over)
 {
-    struct sealed_session s;
+    struct peer_session s;
     struct frame f;
     uint8_t digest[SHA256_LEN];
     return frame_parse(frame, len, &f) == FRAME_OK && rig_session(&d->rig, &f, &s) == SEALED_OK &&
-           otp_image_digest(&d->rig.c, d->rig.image, digest) &&
-           sealed_read_proof(&d->rig.c, &d->rig.peer, &s, &f, over, digest) == SEALED_OK;
+           otp_image_digest(&d->rig.c, d->rig.image, digest) && rig_read_proof(&d->rig, &s, &f, over, digest) == SEALED_OK;
 }
 
 static void mailbox_proof(const char *chip, bool psk, bool before)
 {
     struct dut d;
-    uint8_t record[FRAME_MAX], other[SEALED_CHALLENGE_LEN] = { 0 };
-    struct sealed_session s;
+    uint8_t record[FRAME_MAX], other[CHALLENGE_LEN] = { 0 };
+    struct peer_session s;
     dut_open(&d, chip, "sealed-fast", psk, true);
     dut_start(&d);
     if (before) { /* the request waits in RAM while the part is reset */
@@ -70,7 +69,7 @@ static void test_request_to_a_running_device_is_proved_and_telemetry_stops(void 
 static void test_console_challenge_is_proved_once_and_telemetry_goes_on(void **state)
 {
     struct dut d;
-    struct sealed_session s;
+    struct peer_session s;
     struct local l;
     uint8_t record[FRAME_MAX], out[FRAME_DATA_MAX];
     (void)state;
@@ -99,7 +98,7 @@ static void test_console_challenge_is_proved_once_and_telemetry_goes_on(void **s
         assert_int_equal(refused, 1);
         assert_int_equal(dut_boot(&d), 2);
         assert_int_equal(dut_receive(&d, record, sizeof record, DUT_WAIT_MS), 28); /* DATA of the same session */
-        assert_true(rig_receive_data(&d.rig, &s, record, 28, out, &n));
+        assert_true(rig_receive_data(&d.rig, &s.keys, record, 28, out, &n));
         dut_close(&d);
     }
 }
@@ -152,7 +151,7 @@ static void test_malformed_requests_are_refused_and_cost_no_boot_number(void **s
 static void test_only_a_whole_request_counts(void **state)
 {
     struct dut d;
-    struct sealed_session s;
+    struct peer_session s;
     uint8_t record[FRAME_MAX];
     (void)state;
     dut_open(&d, "stm32f407", "sealed", false, true);

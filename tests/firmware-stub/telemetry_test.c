@@ -4,7 +4,7 @@
 static void sends_open_then_data(const char *chip, bool psk, bool compact)
 {
     struct dut d;
-    struct sealed_session s;
+    struct peer_session s;
     uint8_t frame[FRAME_MAX], data[FRAME_DATA_MAX];
     size_t len;
     dut_open(&d, chip, "sealed-fast", psk, compact);
@@ -16,7 +16,7 @@ static void sends_open_then_data(const char *chip, bool psk, bool compact)
     for (uint32_t i = 1; i <= 12; i++) {
         n = dut_receive(&d, frame, sizeof frame, DUT_WAIT_MS);
         assert_int_equal(n, 28);
-        assert_true(rig_receive_data(&d.rig, &s, frame, n, data, &len));
+        assert_true(rig_receive_data(&d.rig, &s.keys, frame, n, data, &len));
         assert_int_equal(frame[3], i);
         assert_int_equal(get32(data), i + 1); /* samples go on */
     }
@@ -42,7 +42,7 @@ static void test_psk_device_sends_open_then_data_on_both_chips(void **state)
 static void test_product_build_sends_once_a_second(void **state)
 {
     struct dut d;
-    struct sealed_session s;
+    struct peer_session s;
     uint8_t frame[FRAME_MAX];
     (void)state;
     dut_open(&d, "stm32l476", "sealed", false, true);
@@ -58,7 +58,7 @@ static void test_product_build_sends_once_a_second(void **state)
 static void test_when_ctr_is_used_up_a_new_open_follows(void **state)
 {
     struct dut d;
-    struct sealed_session s;
+    struct peer_session s;
     uint8_t frame[FRAME_MAX], data[FRAME_DATA_MAX], first[FRAME_MAX];
     size_t len, n;
     (void)state;
@@ -67,7 +67,7 @@ static void test_when_ctr_is_used_up_a_new_open_follows(void **state)
     (void)dut_expect_open(&d, first, &s);
     for (unsigned i = 1; i <= 255; i++) {
         n = dut_receive(&d, frame, sizeof frame, DUT_WAIT_MS);
-        assert_true(rig_receive_data(&d.rig, &s, frame, n, data, &len));
+        assert_true(rig_receive_data(&d.rig, &s.keys, frame, n, data, &len));
         assert_int_equal(frame[3], i);
     }
     (void)dut_expect_open(&d, frame, &s);
@@ -79,7 +79,7 @@ static void test_when_ctr_is_used_up_a_new_open_follows(void **state)
 static void test_one_way_device_repeats_its_open_after_data_8(void **state)
 {
     struct dut d;
-    struct sealed_session s;
+    struct peer_session s;
     uint8_t frame[FRAME_MAX], first[FRAME_MAX];
     (void)state;
     dut_open(&d, "stm32f407", "sealed-fast", false, true);

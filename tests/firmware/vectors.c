@@ -1,6 +1,7 @@
 /* The test vectors inside the chip: the same walker and blob as on the host, BearSSL below.  Linked with startup.c and a
  * board's .ld of this folder; says what came out in vectors_state, where a debugger finds it. */
 #include "firmware-stub/crypto_bearssl.h"
+#include "firmware-stub/rsa_bearssl.h"
 #include "tests/firmware/board.h"
 #include "tests/vectors/walk.h"
 
@@ -30,6 +31,7 @@ static bool no_random(void *io, void *out, size_t len)
 int main(void)
 {
     struct crypto c = crypto_bearssl(no_random);
+    c.rsa_public = rsa_bearssl_public;
     vectors_state.verdict = 0;
     vectors_state.self_test = crypto_bearssl_self_test();
     bool ok = vectors_run(&c, vectors_blob, (size_t)(vectors_blob_end - vectors_blob), &vectors_state.result);

@@ -10,8 +10,9 @@
 #include <cmocka.h>
 
 #include "hsm/hpke_host.h"
+#include "protocol/device.h"
 #include "protocol/p256.h"
-#include "protocol/sealed.h"
+#include "protocol/peer.h"
 
 struct rig {
     struct crypto c; /* OpenSSL, but random and a fault on demand are ours */
@@ -22,8 +23,8 @@ struct rig {
     long fail_after; /* calls of the table until one fails; < 0: never */
     uint8_t skR[P256_LEN], secret[SLOT_LEN];
     uint8_t image[OTP_IMAGE_LEN];
-    struct sealed_device device;
-    struct sealed_peer peer;
+    struct device_side device;
+    struct peer_side peer;
 };
 
 static inline bool rig_fails(struct rig *r)
@@ -74,6 +75,19 @@ static bool rig_ecdh(void *io, const uint8_t d[P256_LEN], const uint8_t pk[P256_
     return !rig_fails(r) && r->real.p256_ecdh(r->real.io, d, pk, z);
 }
 
+static bool rig_sign(void *io, const uint8_t d[P256_LEN], const uint8_t digest[SHA256_LEN], uint8_t sig[ECDSA_LEN])
+{
+    struct rig *r = io;
+    return !rig_fails(r) && r->real.ecdsa_sign(r->real.io, d, digest, sig);
+}
+
+static bool rig_verify(void *io, const uint8_t pk[P256_PK_LEN], const uint8_t digest[SHA256_LEN],
+                       const uint8_t sig[ECDSA_LEN])
+{
+    struct rig *r = io;
+    return !rig_fails(r) && r->real.ecdsa_verify(r->real.io, pk, digest, sig);
+}
+
 static bool rig_random(void *io, void *out, size_t len)
 {
     struct rig *r = io;
@@ -109,7 +123,17 @@ static inline void rig_open_host(struct rig *r)
     r->fail_after = -1;
     r->host = hpke_host_open(&r->real);
     assert_non_null(r->host);
-    r->c = (struct crypto){ rig_sha256, rig_hmac, rig_seal, rig_open, rig_decompress, rig_public, rig_ecdh, rig_random, r };
+    r->c = (struct crypto){ .sha256 = rig_sha256,
+                            .hmac_sha256 = rig_hmac,
+                            .ccm_seal = rig_seal,
+                            .ccm_open = rig_open,
+                            .p256_decompress = rig_decompress,
+                            .p256_public = rig_public,
+                            .p256_ecdh = rig_ecdh,
+                            .ecdsa_sign = rig_sign,
+                            .ecdsa_verify = rig_verify,
+                            .random = rig_random,
+                            .io = r };
     memset(r->skR, 0x11, sizeof r->skR);
     memset(r->secret, 0x22, sizeof r->secret);
     assert_true(r->c.p256_public(r, r->skR, r->peer.pkRm));
@@ -122,7 +146,7 @@ static inline void rig_init(struct rig *r, bool psk, bool compact, uint8_t sid_l
     struct otp_image in = rig_fields(r, psk, compact);
     assert_int_equal(otp_image_encode(&r->c, &in, r->image), OTP_OK);
     assert_int_equal(otp_image_check(&r->c, r->image, false, NULL), OTP_OK);
-    assert_int_equal(sealed_device_init(&r->c, r->image, sid_len, ctr_len, &r->device), SEALED_OK);
+    assert_int_equal(device_sealed.init(&r->c, r->image, sid_len, ctr_len, &r->device), SEALED_OK);
     r->peer.profile = r->device.profile;
     memcpy(r->peer.serial, in.serial, sizeof in.serial);
 }
@@ -132,36 +156,74 @@ static inline void rig_fini(struct rig *r)
     hpke_host_close(r->host);
 }
 
-/* The server's way to a session: check, the HSM's ECDH and MAC, key schedule. */
-static inline enum sealed_result rig_session(struct rig *r, const struct frame *f, struct sealed_session *s)
+/* What the HSM does for the server. */
+static bool rig_token_ecdh(void *io, const uint8_t enc[P256_PK_LEN], uint8_t z[P256_LEN])
 {
-    struct sealed_secrets in = { { 0 }, { 0 } };
-    uint8_t enc[P256_PK_LEN], psk_input[SEALED_PSK_INPUT_LEN];
-    const struct crypto_part part = { psk_input, sizeof psk_input };
-    enum sealed_result result = sealed_check_open(&r->c, &r->peer, f, enc);
-    if (result != SEALED_OK)
-        return result;
-    sealed_psk_input(f->x, psk_input);
-    if (!r->c.p256_ecdh(r, r->skR, enc, in.dh) || !r->c.hmac_sha256(r, r->secret, SLOT_LEN, &part, 1, in.psk))
-        return SEALED_CRYPTO;
-    return sealed_session_make(&r->c, &r->peer.profile, r->peer.serial, enc, r->peer.pkRm, &in, s);
+    struct rig *r = io;
+    return r->c.p256_ecdh(r, r->skR, enc, z);
+}
+
+static bool rig_token_mac(void *io, const uint8_t *in, size_t len, uint8_t out[SHA256_LEN])
+{
+    struct rig *r = io;
+    const struct crypto_part part = { in, len };
+    return r->c.hmac_sha256(r, r->secret, SLOT_LEN, &part, 1, out);
+}
+
+static inline enum sealed_result rig_session(struct rig *r, const struct frame *f, struct peer_session *s)
+{
+    const struct peer_token token = { .ecdh = rig_token_ecdh, .mac = rig_token_mac, .io = r };
+    return peer_sealed.session(&r->c, &r->peer, &token, f, s);
+}
+
+static inline enum sealed_result rig_taken(enum sealed_result result, const struct peer_text *text,
+                                           uint8_t data[FRAME_DATA_MAX], size_t *data_len)
+{
+    if (result == SEALED_OK) {
+        *data_len = text->data_len;
+        memcpy(data, text->data, text->data_len);
+    }
+    return result;
+}
+
+static inline enum sealed_result rig_read_open(struct rig *r, struct peer_session *s, const struct frame *f,
+                                               uint8_t data[FRAME_DATA_MAX], size_t *data_len)
+{
+    struct peer_text text;
+    return rig_taken(peer_sealed.open(&r->c, &r->peer, s, f, NULL, &text), &text, data, data_len);
+}
+
+static inline enum sealed_result rig_read_proof(struct rig *r, struct peer_session *s, const struct frame *f,
+                                                const uint8_t challenge[CHALLENGE_LEN], const uint8_t digest[SHA256_LEN])
+{
+    struct peer_text text;
+    uint8_t proof[PROOF_LEN];
+    profile_proof(challenge, digest, proof);
+    return peer_sealed.open(&r->c, &r->peer, s, f, proof, &text);
+}
+
+static inline enum sealed_result rig_read_data(struct rig *r, const struct session *keys, const struct frame *f,
+                                               uint8_t data[FRAME_DATA_MAX], size_t *data_len)
+{
+    const struct peer_session s = { .keys = *keys };
+    struct peer_text text;
+    return rig_taken(peer_sealed.data(&r->c, &r->peer, &s, f, &text), &text, data, data_len);
 }
 
 /* A first frame as it came off the air, to its data. */
-static inline bool rig_receive_open(struct rig *r, const uint8_t *bytes, size_t len, struct sealed_session *s,
+static inline bool rig_receive_open(struct rig *r, const uint8_t *bytes, size_t len, struct peer_session *s,
                                     uint8_t data[FRAME_DATA_MAX], size_t *data_len)
 {
     struct frame f;
     return frame_parse(bytes, len, &f) == FRAME_OK && rig_session(r, &f, s) == SEALED_OK &&
-           sealed_read_open(&r->c, &r->peer, s, &f, data, data_len) == SEALED_OK;
+           rig_read_open(r, s, &f, data, data_len) == SEALED_OK;
 }
 
-static inline bool rig_receive_data(struct rig *r, const struct sealed_session *s, const uint8_t *bytes, size_t len,
+static inline bool rig_receive_data(struct rig *r, const struct session *keys, const uint8_t *bytes, size_t len,
                                     uint8_t data[FRAME_DATA_MAX], size_t *data_len)
 {
     struct frame f;
-    return frame_parse(bytes, len, &f) == FRAME_OK &&
-           sealed_read_data(&r->c, &r->peer.profile, s, &f, data, data_len) == SEALED_OK;
+    return frame_parse(bytes, len, &f) == FRAME_OK && rig_read_data(r, keys, &f, data, data_len) == SEALED_OK;
 }
 
 #endif

@@ -10,15 +10,19 @@
 static void test_only_the_named_headers_exist(void **state)
 {
     (void)state;
-    static const uint8_t named[] = { 0x20, 0x28, 0x49, 0x4A, 0x51, 0x52 };
-    uint8_t bytes[80];
+    static const uint8_t named[] = { 0x20, 0x21, 0x22, 0x23, 0x24, 0x28, 0x29, 0x2A, 0x2B, 0x2C, 0x30, 0x31,
+                                     0x39, 0x49, 0x4A, 0x51, 0x52, 0x55, 0x69, 0x71, 0x80, 0x81, 0xC0 };
+    uint8_t bytes[513];
     struct frame f;
     unsigned found = 0;
     memset(bytes, 1, sizeof bytes);
     for (unsigned hdr = 0; hdr < 256; hdr++) {
         bytes[0] = (uint8_t)hdr;
         bool known = memchr(named, (int)hdr, sizeof named) != NULL;
-        assert_int_equal(frame_parse(bytes, sizeof bytes, &f), known ? FRAME_OK : FRAME_HEADER);
+        const struct frame_form *form = frame_form((uint8_t)hdr);
+        assert_int_equal(form != NULL, known);
+        assert_int_equal(frame_parse(bytes, form ? frame_size(form, form->least) : sizeof bytes, &f),
+                         known ? FRAME_OK : FRAME_HEADER);
         found += known;
     }
     assert_int_equal(found, sizeof named);
@@ -27,7 +31,7 @@ static void test_only_the_named_headers_exist(void **state)
 static void test_fields_are_where_the_layout_says(void **state)
 {
     (void)state;
-    uint8_t b[73];
+    uint8_t b[160];
     struct frame f;
     for (unsigned i = 0; i < sizeof b; i++)
         b[i] = (uint8_t)i;
@@ -42,6 +46,19 @@ static void test_fields_are_where_the_layout_says(void **state)
     assert_int_equal(frame_parse(b, 31, &f), FRAME_OK);
     assert_true(f.kid == b + 1 && f.ctr == b + 5 && !f.x && f.ct == b + 7 && f.data_len == 16);
     assert_int_equal(f.counter, 0x0506);
+    b[0] = 0x22;
+    memset(b + 73, 0, sizeof b - 73);
+    assert_int_equal(frame_parse(b, 125, &f), FRAME_OK);
+    assert_true(!f.kid && f.epoch == b + 1 && f.x == b + 2 && f.ct == b + 34 && f.data_len == 75 && f.counter == 0);
+    b[0] = 0x55;
+    assert_int_equal(frame_parse(b, 34, &f), FRAME_OK);
+    assert_true(f.kid == b + 1 && f.boot == b + 5 && f.ctr == b + 8 && !f.x && f.ct == b + 10 && f.data_len == 16);
+    b[0] = 0x80;
+    assert_int_equal(frame_parse(b, 98, &f), FRAME_OK);
+    assert_true(f.epoch == b + 1 && f.x == b + 2 && f.ct == b + 34 && f.data_len == 0);
+    b[0] = 0xC0;
+    assert_int_equal(frame_parse(b, 30, &f), FRAME_OK);
+    assert_true(f.kid == b + 1 && f.epoch == b + 5 && f.ct == b + 6 && f.data_len == 16);
 }
 
 static void test_lengths_are_limited_before_any_key_is_used(void **state)
@@ -49,42 +66,52 @@ static void test_lengths_are_limited_before_any_key_is_used(void **state)
     (void)state;
     static const struct {
         uint8_t hdr;
-        size_t least;
-    } row[] = { { 0x20, 57 }, { 0x28, 45 }, { 0x49, 12 }, { 0x4A, 13 }, { 0x51, 14 }, { 0x52, 15 } };
+        size_t least, more; /* bytes with no data; what may be added */
+    } row[] = {
+        { 0x20, 57, 512 }, { 0x21, 58, 512 },  { 0x22, 125, 512 }, { 0x23, 157, 512 }, { 0x24, 125, 512 }, { 0x28, 45, 512 },
+        { 0x29, 46, 512 }, { 0x2A, 113, 512 }, { 0x2B, 145, 512 }, { 0x2C, 117, 512 }, { 0x30, 513, 0 },   { 0x31, 50, 512 },
+        { 0x39, 42, 512 }, { 0x49, 12, 576 },  { 0x4A, 13, 576 },  { 0x51, 14, 576 },  { 0x52, 15, 576 },  { 0x55, 18, 512 },
+        { 0x69, 12, 512 }, { 0x71, 14, 512 },  { 0x80, 98, 0 },    { 0x81, 98, 0 },    { 0xC0, 30, 0 },
+    }; /* 49 to 52: data 512, and a signature where the profile has one */
     uint8_t b[FRAME_MAX + 1];
     struct frame f;
     memset(b, 1, sizeof b);
     for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
         b[0] = row[i].hdr;
         for (size_t len = 0; len <= sizeof b; len++) {
-            enum frame_result want = len == 0                   ? FRAME_EMPTY
-                                     : len < row[i].least       ? FRAME_SHORT
-                                     : len > row[i].least + 512 ? FRAME_LONG
-                                                                : FRAME_OK;
+            enum frame_result want = len == 0                           ? FRAME_EMPTY
+                                     : len > FRAME_MAX                  ? FRAME_LONG
+                                     : len < row[i].least               ? FRAME_SHORT
+                                     : len > row[i].least + row[i].more ? FRAME_LONG
+                                                                        : FRAME_OK;
             assert_int_equal(frame_parse(b, len, &f), want);
         }
-        assert_int_equal(frame_size(frame_form(row[i].hdr), 0), row[i].least);
+        const struct frame_form *form = frame_form(row[i].hdr);
+        assert_int_equal(frame_size(form, form->least), row[i].least);
     }
 }
 
 static void test_counter_0_is_refused_in_data(void **state)
 {
     (void)state;
-    static const uint8_t hdr[] = { 0x49, 0x4A, 0x51, 0x52 };
+    static const uint8_t hdr[] = { 0x49, 0x4A, 0x51, 0x52, 0x55, 0x69, 0x71 };
     uint8_t b[31] = { 0 };
     struct frame f;
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < sizeof hdr; i++) {
         memset(b, 0, sizeof b);
         b[0] = hdr[i];
         assert_int_equal(frame_parse(b, sizeof b, &f), FRAME_COUNTER);
-        b[frame_form(hdr[i])->kid_len + frame_form(hdr[i])->ctr_len] = 1;
+        b[frame_head_len(frame_form(hdr[i])) - 1] = 1;
         assert_int_equal(frame_parse(b, sizeof b, &f), FRAME_OK);
         assert_int_equal(f.counter, 1);
     }
-    assert_int_equal(frame_data_hdr(2, 1), 0x49);
-    assert_int_equal(frame_data_hdr(4, 2), 0x52);
-    assert_int_equal(frame_data_hdr(8, 1), 0);
-    assert_int_equal(frame_data_hdr(2, 0), 0);
+    assert_int_equal(frame_data_form(2, 1)->hdr, 0x49);
+    assert_int_equal(frame_data_form(4, 2)->hdr, 0x52);
+    assert_null(frame_data_form(8, 1));
+    assert_null(frame_data_form(2, 0));
+    assert_int_equal(frame_down_form(2)->hdr, 0x69);
+    assert_int_equal(frame_down_form(4)->hdr, 0x71);
+    assert_null(frame_down_form(8));
 }
 
 /* ---- COSE ---- */
@@ -109,8 +136,8 @@ static const uint8_t *item(const uint8_t *p, unsigned major, size_t *arg)
 }
 
 /* Decrypt a COSE_Encrypt0 as RFC 9052 5.3 says, given key, iv ("Context IV") and external_aad: nothing of protocol/ here. */
-static size_t cose_decrypt(struct rig *r, const uint8_t *cose, size_t len, const struct sealed_session *s,
-                           const uint8_t *external, size_t external_len, uint8_t out[FRAME_DATA_MAX])
+static size_t cose_decrypt(struct rig *r, const uint8_t *cose, size_t len, const struct session *s, const uint8_t *external,
+                           size_t external_len, uint8_t out[FRAME_DATA_MAX])
 {
     const uint8_t *p = cose, *protected, *value;
     size_t n, protected_len, map, ct_len, alg, tag_len;
@@ -159,20 +186,20 @@ static void test_frames_open_by_standard_cose_rules(void **state)
         for (unsigned k = 0; k < sizeof sizes / sizeof *sizes; k++) {
             struct rig r;
             struct frame f;
-            struct sealed_session s;
+            struct device_session s;
             uint8_t data[FRAME_DATA_MAX], bytes[FRAME_MAX], cose[COSE_EXPANDED_MAX], out[FRAME_DATA_MAX];
             size_t n;
             rig_init(&r, true, compact, compact ? 4 : 2, compact ? 2 : 1);
             memset(data, 0xDA, sizeof data);
-            assert_int_equal(sealed_make_open(&r.c, &r.device, 5, data, sizes[k], bytes, FRAME_MAX, &n, &s), SEALED_OK);
+            assert_int_equal(device_sealed.open(&r.c, &r.device, 5, data, sizes[k], bytes, FRAME_MAX, &n, &s), SEALED_OK);
             for (int later = 0; later < 2; later++) {
                 assert_int_equal(frame_parse(bytes, n, &f), FRAME_OK);
                 size_t len = cose_expand(&f, cose, sizeof cose);
                 assert_true(len > n && len <= n + 32);
-                assert_int_equal(cose_decrypt(&r, cose, len, &s, bytes, f.head_len, out), sizes[k]);
+                assert_int_equal(cose_decrypt(&r, cose, len, &s.keys, bytes, f.head_len, out), sizes[k]);
                 assert_memory_equal(out, data, sizes[k]);
                 assert_int_equal(cose_expand(&f, cose, n), 0); /* no room */
-                assert_int_equal(sealed_make_data(&r.c, &r.device.profile, &s, 200, data, sizes[k], bytes, FRAME_MAX, &n),
+                assert_int_equal(device_sealed.data(&r.c, &r.device, &s, 200, data, sizes[k], bytes, FRAME_MAX, &n),
                                  SEALED_OK);
             }
             rig_fini(&r);

@@ -2,9 +2,10 @@
 #include "tests/protocol/device.h"
 
 #include "protocol/bytes.h"
+#include "protocol/sealing.h"
 
 static const uint8_t TEXT[16] = "sixteen bytes ..";
-static const uint8_t CHALLENGE[SEALED_CHALLENGE_LEN] = { 0xC4 };
+static const uint8_t CHALLENGE[CHALLENGE_LEN] = { 0xC4 };
 
 struct variant {
     bool psk, compact;
@@ -23,21 +24,20 @@ static void rig_variant(struct rig *r, unsigned i)
     rig_init(r, variants[i].psk, variants[i].compact, variants[i].sid_len, variants[i].ctr_len);
 }
 
-static size_t make_open(struct rig *r, uint32_t boot, size_t len, uint8_t *frame, struct sealed_session *s)
+static size_t make_open(struct rig *r, uint32_t boot, size_t len, uint8_t *frame, struct device_session *s)
 {
     uint8_t data[FRAME_DATA_MAX];
     size_t n;
     for (size_t i = 0; i < len; i++)
         data[i] = len == sizeof TEXT ? TEXT[i] : (uint8_t)i;
-    assert_int_equal(sealed_make_open(&r->c, &r->device, boot, data, len, frame, FRAME_MAX, &n, s), SEALED_OK);
+    assert_int_equal(device_sealed.open(&r->c, &r->device, boot, data, len, frame, FRAME_MAX, &n, s), SEALED_OK);
     return n;
 }
 
-static size_t make_data(struct rig *r, const struct sealed_session *s, uint32_t counter, uint8_t *frame)
+static size_t make_data(struct rig *r, const struct device_session *s, uint32_t counter, uint8_t *frame)
 {
     size_t n;
-    assert_int_equal(sealed_make_data(&r->c, &r->device.profile, s, counter, TEXT, sizeof TEXT, frame, FRAME_MAX, &n),
-                     SEALED_OK);
+    assert_int_equal(device_sealed.data(&r->c, &r->device, s, counter, TEXT, sizeof TEXT, frame, FRAME_MAX, &n), SEALED_OK);
     return n;
 }
 
@@ -48,7 +48,7 @@ static void test_frames_have_the_sizes_of_the_table(void **state)
     static const uint8_t open_hdr[] = { 0x20, 0x28, 0x20, 0x28 }, data_hdr[] = { 0x49, 0x4A, 0x51, 0x52 };
     for (unsigned i = 0; i < VARIANTS; i++) {
         struct rig r;
-        struct sealed_session s;
+        struct device_session s;
         uint8_t frame[FRAME_MAX];
         rig_variant(&r, i);
         assert_int_equal(make_open(&r, 1, 16, frame, &s), open_size[i]);
@@ -67,16 +67,17 @@ static void test_server_opens_what_the_device_seals(void **state)
         struct rig r;
         rig_variant(&r, i);
         for (unsigned k = 0; k < sizeof sizes / sizeof *sizes; k++) {
-            struct sealed_session s, server;
+            struct device_session s;
+            struct peer_session server;
             uint8_t frame[FRAME_MAX], data[FRAME_DATA_MAX];
-            size_t len, n = make_open(&r, k + 1, sizes[k], frame, &s);
+            size_t len = 0, n = make_open(&r, k + 1, sizes[k], frame, &s);
             assert_true(rig_receive_open(&r, frame, n, &server, data, &len));
-            assert_memory_equal(&s, &server, sizeof s);
+            assert_memory_equal(&s.keys, &server.keys, sizeof s.keys);
             assert_int_equal(len, sizes[k]);
             for (size_t b = 0; b < len && len != 16; b++)
                 assert_int_equal(data[b], (uint8_t)b);
             n = make_data(&r, &s, 7, frame);
-            assert_true(rig_receive_data(&r, &server, frame, n, data, &len));
+            assert_true(rig_receive_data(&r, &server.keys, frame, n, data, &len));
             assert_int_equal(len, sizeof TEXT);
             assert_memory_equal(data, TEXT, len);
         }
@@ -90,7 +91,8 @@ static void test_every_bit_flip_of_open_is_refused(void **state)
     (void)state;
     for (unsigned i = 0; i < VARIANTS; i++) {
         struct rig r;
-        struct sealed_session s, server;
+        struct device_session s;
+        struct peer_session server;
         uint8_t frame[FRAME_MAX], data[FRAME_DATA_MAX];
         rig_variant(&r, i);
         size_t len, n = make_open(&r, 1, 16, frame, &s);
@@ -109,7 +111,7 @@ static void test_every_bit_flip_of_data_is_refused(void **state)
     (void)state;
     for (unsigned i = 0; i < VARIANTS; i++) {
         struct rig r;
-        struct sealed_session s;
+        struct device_session s;
         uint8_t frame[FRAME_MAX], data[FRAME_DATA_MAX];
         rig_variant(&r, i);
         size_t len, n;
@@ -117,10 +119,10 @@ static void test_every_bit_flip_of_data_is_refused(void **state)
         n = make_data(&r, &s, 5, frame);
         for (size_t bit = 0; bit < n * 8; bit++) {
             frame[bit / 8] ^= (uint8_t)(1 << bit % 8);
-            assert_false(rig_receive_data(&r, &s, frame, n, data, &len));
+            assert_false(rig_receive_data(&r, &s.keys, frame, n, data, &len));
             frame[bit / 8] ^= (uint8_t)(1 << bit % 8);
         }
-        assert_true(rig_receive_data(&r, &s, frame, n, data, &len));
+        assert_true(rig_receive_data(&r, &s.keys, frame, n, data, &len));
         rig_fini(&r);
     }
 }
@@ -130,14 +132,15 @@ static void test_every_truncation_and_one_more_byte_are_refused(void **state)
     (void)state;
     for (unsigned i = 0; i < VARIANTS; i++) {
         struct rig r;
-        struct sealed_session s, server;
+        struct device_session s;
+        struct peer_session server;
         uint8_t open[FRAME_MAX] = { 0 }, later[FRAME_MAX] = { 0 }, data[FRAME_DATA_MAX];
         rig_variant(&r, i);
         size_t len, n = make_open(&r, 1, 16, open, &s), m = make_data(&r, &s, 5, later);
         for (size_t cut = 0; cut <= n + 1; cut++)
             assert_int_equal(rig_receive_open(&r, open, cut, &server, data, &len), cut == n);
         for (size_t cut = 0; cut <= m + 1; cut++)
-            assert_int_equal(rig_receive_data(&r, &s, later, cut, data, &len), cut == m);
+            assert_int_equal(rig_receive_data(&r, &s.keys, later, cut, data, &len), cut == m);
         rig_fini(&r);
     }
 }
@@ -145,9 +148,9 @@ static void test_every_truncation_and_one_more_byte_are_refused(void **state)
 static bool proof_ok(struct rig *r, const uint8_t *bytes, size_t n, const uint8_t *challenge, const uint8_t *digest)
 {
     struct frame f;
-    struct sealed_session s;
+    struct peer_session s;
     return frame_parse(bytes, n, &f) == FRAME_OK && rig_session(r, &f, &s) == SEALED_OK &&
-           sealed_read_proof(&r->c, &r->peer, &s, &f, challenge, digest) == SEALED_OK;
+           rig_read_proof(r, &s, &f, challenge, digest) == SEALED_OK;
 }
 
 static void test_a_proof_is_good_for_its_challenge_and_image_only(void **state)
@@ -159,7 +162,7 @@ static void test_a_proof_is_good_for_its_challenge_and_image_only(void **state)
         size_t n;
         rig_variant(&r, i);
         assert_true(otp_image_digest(&r.c, r.image, digest));
-        assert_int_equal(sealed_make_proof(&r.c, &r.device, 1, CHALLENGE, digest, frame, sizeof frame, &n), SEALED_OK);
+        assert_int_equal(device_sealed.proof(&r.c, &r.device, 1, CHALLENGE, digest, frame, sizeof frame, &n), SEALED_OK);
         assert_int_equal(n, variants[i].compact ? 45 : 57);
         assert_true(proof_ok(&r, frame, n, CHALLENGE, digest));
         for (unsigned bit = 0; bit < 256; bit++) {
@@ -183,20 +186,21 @@ static void test_a_proof_is_no_telemetry_and_telemetry_no_proof(void **state)
 {
     (void)state;
     struct rig r;
-    struct sealed_session s;
+    struct device_session s;
+    struct peer_session server;
     uint8_t frame[FRAME_MAX], digest[SHA256_LEN], data[FRAME_DATA_MAX];
     size_t n, len;
     rig_init(&r, true, false, 2, 1);
     assert_true(otp_image_digest(&r.c, r.image, digest));
-    assert_int_equal(sealed_make_proof(&r.c, &r.device, 1, CHALLENGE, digest, frame, sizeof frame, &n), SEALED_OK);
-    assert_false(rig_receive_open(&r, frame, n, &s, data, &len));
+    assert_int_equal(device_sealed.proof(&r.c, &r.device, 1, CHALLENGE, digest, frame, sizeof frame, &n), SEALED_OK);
+    assert_false(rig_receive_open(&r, frame, n, &server, data, &len));
     n = make_open(&r, 2, 0, frame, &s);
-    assert_true(rig_receive_open(&r, frame, n, &s, data, &len));
+    assert_true(rig_receive_open(&r, frame, n, &server, data, &len));
     assert_false(proof_ok(&r, frame, n, CHALLENGE, digest));
     n = make_open(&r, 3, 16, frame, &s); /* a proof carries no data */
     struct frame f;
     assert_int_equal(frame_parse(frame, n, &f), FRAME_OK);
-    assert_int_equal(sealed_read_proof(&r.c, &r.peer, &s, &f, CHALLENGE, digest), SEALED_FORM);
+    assert_int_equal(rig_read_proof(&r, &server, &f, CHALLENGE, digest), SEALED_FORM);
     rig_fini(&r);
 }
 
@@ -207,7 +211,8 @@ static void test_a_frame_of_another_profile_is_refused(void **state)
     for (unsigned i = 0; i < VARIANTS; i++)
         for (unsigned k = 0; k < VARIANTS; k++) {
             struct rig r;
-            struct sealed_session s, server;
+            struct device_session s;
+            struct peer_session server;
             uint8_t frame[FRAME_MAX], data[FRAME_DATA_MAX];
             size_t len;
             rig_variant(&r, i);
@@ -218,7 +223,7 @@ static void test_a_frame_of_another_profile_is_refused(void **state)
             n = make_data(&r, &s, 1, frame);
             r.peer.profile.sid_len = variants[k].sid_len;
             r.peer.profile.ctr_len = variants[k].ctr_len;
-            assert_int_equal(rig_receive_data(&r, &s, frame, n, data, &len), i == k);
+            assert_int_equal(rig_receive_data(&r, &s.keys, frame, n, data, &len), i == k);
             rig_fini(&r);
         }
 }
@@ -227,7 +232,8 @@ static void test_info_binds_fleet_serial_scheme_and_suite(void **state)
 {
     (void)state;
     struct rig r;
-    struct sealed_session s, server;
+    struct device_session s;
+    struct peer_session server;
     uint8_t frame[FRAME_MAX], data[FRAME_DATA_MAX];
     size_t len;
     rig_init(&r, false, true, 2, 1);
@@ -252,7 +258,8 @@ static void test_another_device_another_psk_another_session_are_refused(void **s
 {
     (void)state;
     struct rig r;
-    struct sealed_session s, s2, server;
+    struct device_session s, s2;
+    struct peer_session server;
     uint8_t frame[FRAME_MAX], data[FRAME_DATA_MAX];
     struct frame f;
     size_t len;
@@ -264,15 +271,15 @@ static void test_another_device_another_psk_another_session_are_refused(void **s
     r.peer.serial[7] ^= 1;
     r.secret[31] ^= 1; /* the server's side: the device points into its image */
     assert_int_equal(rig_session(&r, &f, &server), SEALED_OK);
-    assert_int_equal(sealed_read_open(&r.c, &r.peer, &server, &f, data, &len), SEALED_AUTH);
+    assert_int_equal(rig_read_open(&r, &server, &f, data, &len), SEALED_AUTH);
     r.secret[31] ^= 1;
 
     (void)make_open(&r, 2, 16, frame, &s2);
     n = make_data(&r, &s, 1, frame);
     assert_int_equal(frame_parse(frame, n, &f), FRAME_OK);
-    assert_int_equal(sealed_read_data(&r.c, &r.peer.profile, &s2, &f, data, &len), SEALED_SERIAL);
-    memcpy(s2.sid, s.sid, sizeof s.sid); /* the same prefix by chance */
-    assert_int_equal(sealed_read_data(&r.c, &r.peer.profile, &s2, &f, data, &len), SEALED_AUTH);
+    assert_int_equal(rig_read_data(&r, &s2.keys, &f, data, &len), SEALED_SERIAL);
+    memcpy(s2.keys.sid, s.keys.sid, sizeof s.keys.sid); /* the same prefix by chance */
+    assert_int_equal(rig_read_data(&r, &s2.keys, &f, data, &len), SEALED_AUTH);
     rig_fini(&r);
 }
 
@@ -280,14 +287,15 @@ static void test_points_with_odd_y_are_refused(void **state)
 {
     (void)state;
     struct rig r;
-    struct sealed_session s;
-    struct sealed_secrets in = { { 0 }, { 0 } };
+    struct session s;
     uint8_t odd[P256_PK_LEN], even[P256_PK_LEN];
     rig_init(&r, false, false, 2, 1);
     memset(odd, 0x11, sizeof odd);
     memcpy(even, r.peer.pkRm, sizeof even);
-    assert_int_equal(sealed_session_make(&r.c, &r.peer.profile, r.peer.serial, odd, even, &in, &s), SEALED_POINT);
-    assert_int_equal(sealed_session_make(&r.c, &r.peer.profile, r.peer.serial, even, odd, &in, &s), SEALED_POINT);
+    const struct sealing odd_enc = { &r.peer.profile, r.peer.serial, 0, odd, even, r.skR, NULL };
+    const struct sealing odd_pkRm = { &r.peer.profile, r.peer.serial, 0, even, odd, r.skR, NULL };
+    assert_int_equal(sealing_session(&r.c, &odd_enc, &s, NULL), SEALED_POINT);
+    assert_int_equal(sealing_session(&r.c, &odd_pkRm, &s, NULL), SEALED_POINT);
     rig_fini(&r);
 }
 
@@ -302,15 +310,16 @@ static void test_an_x_that_is_no_point_is_refused_before_the_hsm(void **state)
           0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF },
     };
     struct rig r;
-    struct sealed_session s;
-    uint8_t frame[FRAME_MAX], enc[P256_PK_LEN];
+    struct device_session s;
+    struct peer_session server;
+    uint8_t frame[FRAME_MAX];
     struct frame f;
     rig_init(&r, false, false, 2, 1);
     size_t n = make_open(&r, 1, 16, frame, &s);
     for (unsigned i = 0; i < 3; i++) {
         memcpy(frame + 9, bad[i], P256_LEN);
         assert_int_equal(frame_parse(frame, n, &f), FRAME_OK);
-        assert_int_equal(sealed_check_open(&r.c, &r.peer, &f, enc), SEALED_POINT);
+        assert_int_equal(rig_session(&r, &f, &server), SEALED_POINT);
     }
     rig_fini(&r);
 }
@@ -320,17 +329,16 @@ static void test_counter_0_and_counters_beyond_its_bytes_are_not_made(void **sta
     (void)state;
     for (unsigned i = 0; i < VARIANTS; i++) {
         struct rig r;
-        struct sealed_session s;
+        struct device_session s;
         uint8_t frame[FRAME_MAX], data[FRAME_DATA_MAX];
         size_t n, len;
         uint32_t last = variants[i].ctr_len == 1 ? 0xFF : 0xFFFF;
         rig_variant(&r, i);
         (void)make_open(&r, 1, 16, frame, &s);
-        assert_int_equal(sealed_make_data(&r.c, &r.device.profile, &s, 0, TEXT, 16, frame, FRAME_MAX, &n), SEALED_RANGE);
-        assert_int_equal(sealed_make_data(&r.c, &r.device.profile, &s, last + 1, TEXT, 16, frame, FRAME_MAX, &n),
-                         SEALED_RANGE);
+        assert_int_equal(device_sealed.data(&r.c, &r.device, &s, 0, TEXT, 16, frame, FRAME_MAX, &n), SEALED_RANGE);
+        assert_int_equal(device_sealed.data(&r.c, &r.device, &s, last + 1, TEXT, 16, frame, FRAME_MAX, &n), SEALED_RANGE);
         n = make_data(&r, &s, last, frame);
-        assert_true(rig_receive_data(&r, &s, frame, n, data, &len)); /* the all-ones counter is used */
+        assert_true(rig_receive_data(&r, &s.keys, frame, n, data, &len)); /* the all-ones counter is used */
         rig_fini(&r);
     }
 }
@@ -339,18 +347,18 @@ static void test_boot_numbers_and_lengths_out_of_range_are_not_sealed(void **sta
 {
     (void)state;
     struct rig r;
-    struct sealed_session s;
+    struct device_session s;
     uint8_t frame[FRAME_MAX], data[FRAME_DATA_MAX + 1] = { 0 };
     size_t n;
     rig_init(&r, false, false, 2, 1);
-    assert_int_equal(sealed_make_open(&r.c, &r.device, 0, data, 1, frame, FRAME_MAX, &n, &s), SEALED_RANGE);
-    assert_int_equal(sealed_make_open(&r.c, &r.device, 0x1000000, data, 1, frame, FRAME_MAX, &n, &s), SEALED_RANGE);
-    assert_int_equal(sealed_make_open(&r.c, &r.device, 0xFFFFFF, data, 1, frame, FRAME_MAX, &n, &s), SEALED_OK);
-    assert_int_equal(sealed_make_open(&r.c, &r.device, 1, data, 513, frame, FRAME_MAX, &n, &s), SEALED_RANGE);
-    assert_int_equal(sealed_make_open(&r.c, &r.device, 1, data, 16, frame, 72, &n, &s), SEALED_RANGE);
-    assert_int_equal(sealed_make_open(&r.c, &r.device, 1, data, 16, frame, 73, &n, &s), SEALED_OK);
-    assert_int_equal(sealed_make_data(&r.c, &r.device.profile, &s, 1, data, 513, frame, FRAME_MAX, &n), SEALED_RANGE);
-    assert_int_equal(sealed_make_data(&r.c, &r.device.profile, &s, 1, data, 16, frame, 27, &n), SEALED_RANGE);
+    assert_int_equal(device_sealed.open(&r.c, &r.device, 0, data, 1, frame, FRAME_MAX, &n, &s), SEALED_RANGE);
+    assert_int_equal(device_sealed.open(&r.c, &r.device, 0x1000000, data, 1, frame, FRAME_MAX, &n, &s), SEALED_RANGE);
+    assert_int_equal(device_sealed.open(&r.c, &r.device, 0xFFFFFF, data, 1, frame, FRAME_MAX, &n, &s), SEALED_OK);
+    assert_int_equal(device_sealed.open(&r.c, &r.device, 1, data, 513, frame, FRAME_MAX, &n, &s), SEALED_RANGE);
+    assert_int_equal(device_sealed.open(&r.c, &r.device, 1, data, 16, frame, 72, &n, &s), SEALED_RANGE);
+    assert_int_equal(device_sealed.open(&r.c, &r.device, 1, data, 16, frame, 73, &n, &s), SEALED_OK);
+    assert_int_equal(device_sealed.data(&r.c, &r.device, &s, 1, data, 513, frame, FRAME_MAX, &n), SEALED_RANGE);
+    assert_int_equal(device_sealed.data(&r.c, &r.device, &s, 1, data, 16, frame, 27, &n), SEALED_RANGE);
     rig_fini(&r);
 }
 
@@ -359,7 +367,7 @@ static void test_the_ephemeral_key_is_hedged(void **state)
 {
     (void)state;
     struct rig r;
-    struct sealed_session s;
+    struct device_session s;
     uint8_t a[FRAME_MAX], b[FRAME_MAX];
     rig_init(&r, true, false, 2, 1);
     r.rng = 9;
@@ -385,15 +393,15 @@ static void test_a_broken_rng_silences_a_device_without_a_secret(void **state)
     (void)state;
     for (int psk = 0; psk < 2; psk++) {
         struct rig r;
-        struct sealed_session s;
+        struct device_session s;
         uint8_t frame[FRAME_MAX], again[FRAME_MAX];
         size_t n;
         rig_init(&r, psk != 0, false, 2, 1);
         r.rng_broken = true;
-        enum sealed_result result = sealed_make_open(&r.c, &r.device, 1, TEXT, 16, frame, FRAME_MAX, &n, &s);
+        enum sealed_result result = device_sealed.open(&r.c, &r.device, 1, TEXT, 16, frame, FRAME_MAX, &n, &s);
         assert_int_equal(result, psk ? SEALED_OK : SEALED_RANDOM);
         if (psk) { /* what the broken source gave does not matter */
-            assert_int_equal(sealed_make_open(&r.c, &r.device, 1, TEXT, 16, again, FRAME_MAX, &n, &s), SEALED_OK);
+            assert_int_equal(device_sealed.open(&r.c, &r.device, 1, TEXT, 16, again, FRAME_MAX, &n, &s), SEALED_OK);
             assert_memory_equal(frame, again, n);
         }
         rig_fini(&r);
@@ -405,7 +413,7 @@ static void test_a_failing_back_end_leaves_nothing(void **state)
 {
     (void)state;
     struct rig r;
-    struct sealed_session s;
+    struct device_session s;
     uint8_t frame[FRAME_MAX];
     size_t n;
     long calls = 0;
@@ -413,7 +421,7 @@ static void test_a_failing_back_end_leaves_nothing(void **state)
     for (;; calls++) {
         r.fail_after = calls;
         memset(&s, 0, sizeof s);
-        enum sealed_result result = sealed_make_open(&r.c, &r.device, 1, TEXT, 16, frame, FRAME_MAX, &n, &s);
+        enum sealed_result result = device_sealed.open(&r.c, &r.device, 1, TEXT, 16, frame, FRAME_MAX, &n, &s);
         if (result == SEALED_OK)
             break;
         assert_int_equal(result, SEALED_CRYPTO);
@@ -427,16 +435,16 @@ static void test_a_device_refuses_an_image_that_is_not_its_schemes(void **state)
 {
     (void)state;
     struct rig r;
-    struct sealed_device d;
+    struct device_side d;
     rig_init(&r, false, false, 2, 1);
-    assert_int_equal(sealed_device_init(&r.c, r.image, 3, 1, &d), SEALED_FORM);
-    assert_int_equal(sealed_device_init(&r.c, r.image, 2, 3, &d), SEALED_FORM);
+    assert_int_equal(device_sealed.init(&r.c, r.image, 3, 1, &d), SEALED_FORM);
+    assert_int_equal(device_sealed.init(&r.c, r.image, 2, 3, &d), SEALED_FORM);
     r.image[OTP_OFF_SERIAL] ^= 1;
-    assert_int_equal(sealed_device_init(&r.c, r.image, 2, 1, &d), SEALED_FORM);
+    assert_int_equal(device_sealed.init(&r.c, r.image, 2, 1, &d), SEALED_FORM);
     r.image[OTP_OFF_SERIAL] ^= 1;
     r.image[OTP_OFF_SCHEME] = 2;
     assert_true(otp_image_finish(&r.c, r.image));
-    assert_int_equal(sealed_device_init(&r.c, r.image, 2, 1, &d), SEALED_FORM);
+    assert_int_equal(device_sealed.init(&r.c, r.image, 2, 1, &d), SEALED_FORM);
     rig_fini(&r);
 }
 

@@ -99,6 +99,22 @@ static void test_wycheproof_ecdh_and_points(void **state)
     assert_int_equal(r.run[VECTOR_POINT], 7 + 126);
 }
 
+static void test_wycheproof_oaep_and_the_public_operation(void **state)
+{
+    (void)state;
+    struct vectors_result r;
+    run("tests/vectors/wycheproof/rsa_oaep_4096_sha256_mgf1sha256_test.json", &r, 6);
+    assert_int_equal(r.run[VECTOR_OAEP], 37 - 6);
+}
+
+static void test_sp800_108_counter_mode_of_one_block(void **state)
+{
+    (void)state;
+    struct vectors_result r;
+    run("tests/vectors/nist-sp800-108/kbkdf-ctr.json", &r, 210);
+    assert_int_equal(r.run[VECTOR_HMAC], 30);
+}
+
 static void test_scheme_1_agrees_with_the_second_implementation(void **state)
 {
     (void)state;
@@ -148,6 +164,8 @@ int main(void)
         cmocka_unit_test(test_wycheproof_hkdf),
         cmocka_unit_test(test_wycheproof_ccm_of_our_lengths),
         cmocka_unit_test(test_wycheproof_ecdh_and_points),
+        cmocka_unit_test(test_wycheproof_oaep_and_the_public_operation),
+        cmocka_unit_test(test_sp800_108_counter_mode_of_one_block),
         cmocka_unit_test(test_scheme_1_agrees_with_the_second_implementation),
         cmocka_unit_test(test_a_changed_or_cut_vector_fails),
         cmocka_unit_test(test_an_unknown_file_is_refused),

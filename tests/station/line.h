@@ -16,7 +16,7 @@
 #include "protocol/bytes.h"
 #include "protocol/local.h"
 #include "protocol/mailbox.h"
-#include "protocol/sealed.h"
+#include "protocol/device.h"
 #include "station/fault.h"
 #include "station/station.h"
 #include "verifier/verifier.h"
@@ -115,7 +115,7 @@ static inline void otp_of(struct chip *c, uint8_t image[OTP_IMAGE_LEN])
 }
 
 /* The board's view of itself; false: it does not start. */
-static inline bool board_starts(struct chip *c, uint8_t image[OTP_IMAGE_LEN], struct sealed_device *d)
+static inline bool board_starts(struct chip *c, uint8_t image[OTP_IMAGE_LEN], struct device_side *d)
 {
     const struct fw_segment *seg;
     uint8_t flash[256];
@@ -124,7 +124,7 @@ static inline bool board_starts(struct chip *c, uint8_t image[OTP_IMAGE_LEN], st
     otp_of(c, image);
     return silicon_peek(inproc_silicon(c), seg->addr, flash, seg->len) && memcmp(flash, seg->data, seg->len) == 0 &&
            otp_image_check(&line.crypto, image, false, NULL) == OTP_OK &&
-           sealed_device_init(&line.crypto, image, 2, 1, d) == SEALED_OK;
+           device_sealed.init(&line.crypto, image, 2, 1, d) == SEALED_OK;
 }
 
 static inline void answer(uint8_t *box, enum mailbox_state state, const uint8_t *data, size_t len)
@@ -139,8 +139,8 @@ static inline void firmware_runs(void *io, struct chip *c)
     uint8_t *box = inproc_ram(c, MAILBOX_AT, MAILBOX_LEN);
     uint8_t image[OTP_IMAGE_LEN], frame[FRAME_MAX], challenge[32], digest[32];
     struct mailbox_view v;
-    struct sealed_device d;
-    struct sealed_session s;
+    struct device_side d;
+    struct device_session s;
     size_t len = 0;
 
     (void)io;
@@ -153,9 +153,10 @@ static inline void firmware_runs(void *io, struct chip *c)
     challenge[0] ^= line.mood == FW_OTHER_CHALLENGE;
     assert_true(otp_image_digest(&line.crypto, image, digest));
     if (line.mood == FW_SENDS_OPEN)
-        assert_int_equal(sealed_make_open(&line.crypto, &d, ++line.boot, NULL, 0, frame, sizeof frame, &len, &s), SEALED_OK);
+        assert_int_equal(device_sealed.open(&line.crypto, &d, ++line.boot, NULL, 0, frame, sizeof frame, &len, &s),
+                         SEALED_OK);
     else
-        assert_int_equal(sealed_make_proof(&line.crypto, &d, ++line.boot, challenge, digest, frame, sizeof frame, &len),
+        assert_int_equal(device_sealed.proof(&line.crypto, &d, ++line.boot, challenge, digest, frame, sizeof frame, &len),
                          SEALED_OK);
     if (line.mood == FW_OLD_NOTE) { /* told once, and then gone */
         line.mood = FW_GOOD;
@@ -173,19 +174,19 @@ static inline void firmware_runs(void *io, struct chip *c)
 struct message {
     uint8_t open[FRAME_MAX], data[FRAME_MAX];
     size_t open_len, data_len;
-    struct sealed_session session;
-    struct sealed_device device;
+    struct device_session session;
+    struct device_side device;
     uint8_t image[OTP_IMAGE_LEN];
 };
 
 static inline void board_sends(struct chip *c, const char *first, const char *second, struct message *m)
 {
     assert_true(board_starts(c, m->image, &m->device));
-    assert_int_equal(sealed_make_open(&line.crypto, &m->device, ++line.boot, (const uint8_t *)first, strlen(first), m->open,
-                                      sizeof m->open, &m->open_len, &m->session),
+    assert_int_equal(device_sealed.open(&line.crypto, &m->device, ++line.boot, (const uint8_t *)first, strlen(first),
+                                        m->open, sizeof m->open, &m->open_len, &m->session),
                      SEALED_OK);
-    assert_int_equal(sealed_make_data(&line.crypto, &m->device.profile, &m->session, 1, (const uint8_t *)second,
-                                      strlen(second), m->data, sizeof m->data, &m->data_len),
+    assert_int_equal(device_sealed.data(&line.crypto, &m->device, &m->session, 1, (const uint8_t *)second, strlen(second),
+                                        m->data, sizeof m->data, &m->data_len),
                      SEALED_OK);
 }
 

@@ -10,7 +10,7 @@
 #include "protocol/local.h"
 #include "protocol/mailbox.h"
 #include "protocol/otp_image.h"
-#include "protocol/sealed.h"
+#include "protocol/device.h"
 
 enum { ELF_LEN = 2048, CODE_AT = 512, CODE_LEN = 104, CODE_FILL = 0x5A, FLASH = 0x08000000, MAILBOX_AT = 0x20010000 };
 
@@ -52,7 +52,7 @@ bool board_write_firmware(const char *path)
 struct started { /* a board that has started */
     struct crypto crypto;
     struct hpke_host *host;
-    struct sealed_device sealed;
+    struct device_side sealed;
     uint8_t image[OTP_IMAGE_LEN];
 };
 
@@ -66,7 +66,7 @@ static bool starts(struct chip *c, struct started *d)
            bytes_all(code, sizeof code, CODE_FILL) &&
            silicon_peek(inproc_silicon(c), c->desc->otp.base, d->image, OTP_IMAGE_LEN) &&
            otp_image_check(&d->crypto, d->image, false, NULL) == OTP_OK &&
-           sealed_device_init(&d->crypto, d->image, 2, 1, &d->sealed) == SEALED_OK;
+           device_sealed.init(&d->crypto, d->image, 2, 1, &d->sealed) == SEALED_OK;
 }
 
 static void answers(struct started *d, uint8_t *box)
@@ -79,8 +79,8 @@ static void answers(struct started *d, uint8_t *box)
         v.len != 32)
         return;
     if (!otp_image_digest(&d->crypto, d->image, digest) ||
-        sealed_make_proof(&d->crypto, &d->sealed, (uint32_t)++world_now->shared->boot, v.data, digest, frame, sizeof frame,
-                          &len) != SEALED_OK)
+        device_sealed.proof(&d->crypto, &d->sealed, (uint32_t)++world_now->shared->boot, v.data, digest, frame, sizeof frame,
+                            &len) != SEALED_OK)
         return;
     (void)mailbox_put(box, MAILBOX_PROOF, frame, len);
     box[MAILBOX_OFF_STATE] = MAILBOX_ANSWER;
@@ -102,12 +102,12 @@ void board_boots(void *io, struct chip *c)
 bool board_sends(struct chip *c, const char *first, const char *second, struct board_frames *f)
 {
     struct started d;
-    struct sealed_session s;
+    struct device_session s;
     const bool made = starts(c, &d) &&
-                      sealed_make_open(&d.crypto, &d.sealed, (uint32_t)++world_now->shared->boot, (const uint8_t *)first,
-                                       strlen(first), f->open, sizeof f->open, &f->open_len, &s) == SEALED_OK &&
-                      sealed_make_data(&d.crypto, &d.sealed.profile, &s, 1, (const uint8_t *)second, strlen(second), f->data,
-                                       sizeof f->data, &f->data_len) == SEALED_OK;
+                      device_sealed.open(&d.crypto, &d.sealed, (uint32_t)++world_now->shared->boot, (const uint8_t *)first,
+                                         strlen(first), f->open, sizeof f->open, &f->open_len, &s) == SEALED_OK &&
+                      device_sealed.data(&d.crypto, &d.sealed, &s, 1, (const uint8_t *)second, strlen(second), f->data,
+                                         sizeof f->data, &f->data_len) == SEALED_OK;
 
     hpke_host_close(d.host);
     return made;

@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "protocol/bytes.h"
 #include "protocol/p256.h"
+#include "tests/protocol/rsa_key.h"
 #include "tests/vectors/walk.h"
 
 enum { FIELD_MAX = 9000 };
@@ -183,6 +184,53 @@ static void pack_wycheproof_ecdh(struct pack *p, const json_t *root)
     each_test(p, root, pack_ecdh);
 }
 
+/* The private operation, which no crypto table has, is done here. */
+static void pack_oaep(struct pack *p, const json_t *group, const json_t *t)
+{
+    uint8_t key[RSA_LEN + 4], block[RSA_LEN], em[RSA_LEN];
+    if (hex_decode(text(t, "ct"), block, sizeof block) != RSA_LEN || strlen(text(t, "ct")) != 2 * sizeof block ||
+        !rsa_key_private(block, em)) {
+        p->left_out++;
+        return;
+    }
+    (void)group;
+    rsa_key_public(key);
+    add_record(p, VECTOR_OAEP, refused(t), number(t, "tcId"), 5);
+    add_field(p, key, sizeof key);
+    add_hex(p, text(t, "label"));
+    add_field(p, em, sizeof em);
+    add_hex(p, refused(t) ? "" : text(t, "msg"));
+    add_field(p, block, number(t, "tcId") % 8 == 1 ? sizeof block : 0); /* a chip takes a second for the power */
+}
+
+static void pack_wycheproof_oaep(struct pack *p, const json_t *root)
+{
+    each_test(p, root, pack_oaep);
+}
+
+/* ---- SP 800-108 ---- */
+
+/* Counter mode with 32 bits in front of the fixed input, one block: what protocol/derive.h is. */
+static void pack_sp800_108(struct pack *p, const json_t *root)
+{
+    char input[300];
+    size_t i;
+    json_t *t;
+    json_array_foreach(root, i, t)
+    {
+        if (strcmp(text(t, "PRF"), "HMAC_SHA256") != 0 || strcmp(text(t, "CTRLOCATION"), "BEFORE_FIXED") != 0 ||
+            strcmp(text(t, "RLEN"), "32_BITS") != 0 || number(t, "L") > 8 * SHA256_LEN) {
+            p->left_out++;
+            continue;
+        }
+        snprintf(input, sizeof input, "00000001%s", text(t, "FixedInputData"));
+        add_record(p, VECTOR_HMAC, false, (long long)i, 3);
+        add_hex(p, text(t, "KI"));
+        add_hex(p, input);
+        add_hex(p, text(t, "KO"));
+    }
+}
+
 /* ---- RFC 5869, RFC 9180, COSE, our own ---- */
 
 static void pack_rfc5869(struct pack *p, const json_t *root)
@@ -310,6 +358,8 @@ static const struct {
     { "/hkdf_sha256_test.json", pack_wycheproof_hkdf },
     { "/aes_ccm_test.json", pack_wycheproof_ccm },
     { "/ecdh_secp256r1_ecpoint_test.json", pack_wycheproof_ecdh },
+    { "/rsa_oaep_4096_sha256_mgf1sha256_test.json", pack_wycheproof_oaep },
+    { "/kbkdf-ctr.json", pack_sp800_108 },
     { "/rfc5869-hkdf-sha256.json", pack_rfc5869 },
     { "/rfc9180-p256-x25519-hkdfsha256.json", pack_rfc9180 },
     { "/aes-ccm-examples.json", pack_cose },

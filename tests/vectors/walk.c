@@ -6,8 +6,10 @@
 #include "protocol/cose.h"
 #include "protocol/hkdf.h"
 #include "protocol/hpke.h"
+#include "protocol/oaep.h"
+#include "protocol/device.h"
 #include "protocol/p256.h"
-#include "protocol/sealed.h"
+#include "protocol/peer.h"
 
 struct vector {
     bool refused;
@@ -127,6 +129,20 @@ static bool run_cose(const struct crypto *c, const struct vector *v)
     return is(&v->f[AAD], work, n) && ccm_agrees(c, &m, &v->f[PLAIN], &v->f[SEALED], false);
 }
 
+static bool run_oaep(const struct crypto *c, const struct vector *v)
+{
+    enum { KEY, LABEL, EM, MESSAGE, BLOCK };
+    const uint8_t *key = v->f[KEY].data;
+    size_t len = 0;
+    if (v->f[KEY].len != RSA_LEN + 4 || v->f[EM].len != RSA_LEN)
+        return false;
+    bool done = oaep_decode(c, &v->f[LABEL], 1, v->f[EM].data, work, &len);
+    if (v->refused || !done || !is(&v->f[MESSAGE], work, len))
+        return v->refused && !done;
+    return v->f[BLOCK].len == 0 || (c->rsa_public && c->rsa_public(c->io, key, key + RSA_LEN, v->f[EM].data, work) &&
+                                    is(&v->f[BLOCK], work, RSA_LEN));
+}
+
 /* ---- scheme 1, both sides, byte for byte ---- */
 
 static bool given_random(void *io, void *out, size_t len)
@@ -180,15 +196,22 @@ static bool via_ecdh(void *io, const uint8_t d[P256_LEN], const uint8_t pk[P256_
 static struct crypto with_random(const struct crypto *c, struct crypto_part *given)
 {
     real = c;
-    return (struct crypto){ via_sha256, via_hmac, via_seal,     via_open, via_decompress,
-                            via_public, via_ecdh, given_random, given };
+    return (struct crypto){ .sha256 = via_sha256,
+                            .hmac_sha256 = via_hmac,
+                            .ccm_seal = via_seal,
+                            .ccm_open = via_open,
+                            .p256_decompress = via_decompress,
+                            .p256_public = via_public,
+                            .p256_ecdh = via_ecdh,
+                            .random = given_random,
+                            .io = given };
 }
 
 static bool lengths_ok(const struct vector *v)
 {
     return v->n == SEALED_FIELDS && v->f[F_IMAGE].len == OTP_IMAGE_LEN && v->f[F_LENGTHS].len == 2 &&
            v->f[F_SKR].len == P256_LEN && v->f[F_BOOT].len == 4 && v->f[F_COUNTER].len == 4 &&
-           v->f[F_CHALLENGE].len == SEALED_CHALLENGE_LEN && v->f[F_SESSION].len == sizeof(struct sealed_session);
+           v->f[F_CHALLENGE].len == CHALLENGE_LEN && v->f[F_SESSION].len == sizeof(struct session);
 }
 
 static bool expands_to(const uint8_t *frame, size_t len, const struct crypto_part *want)
@@ -199,69 +222,81 @@ static bool expands_to(const uint8_t *frame, size_t len, const struct crypto_par
 }
 
 /* The device's three frames come out as the second implementation made them. */
-static bool device_agrees(struct crypto *c, struct crypto_part *random, struct sealed_device *d, const struct vector *v)
+static bool device_agrees(struct crypto *c, struct crypto_part *random, struct device_side *d, const struct vector *v)
 {
     const uint8_t *lengths = v->f[F_LENGTHS].data;
     uint32_t boot = get32(v->f[F_BOOT].data), counter = get32(v->f[F_COUNTER].data);
-    struct sealed_session s;
+    struct device_session s;
     uint8_t digest[SHA256_LEN];
     size_t len;
     *random = v->f[F_RNG];
     if (otp_image_check(c, v->f[F_IMAGE].data, false, NULL) != OTP_OK ||
-        sealed_device_init(c, v->f[F_IMAGE].data, lengths[0], lengths[1], d) != SEALED_OK ||
-        sealed_make_open(c, d, boot, v->f[F_DATA].data, v->f[F_DATA].len, work, FRAME_MAX, &len, &s) != SEALED_OK ||
-        !is(&v->f[F_OPEN], work, len) || !is(&v->f[F_SESSION], &s, sizeof s) || !expands_to(work, len, &v->f[F_OPEN_COSE]))
+        device_sealed.init(c, v->f[F_IMAGE].data, lengths[0], lengths[1], d) != SEALED_OK ||
+        device_sealed.open(c, d, boot, v->f[F_DATA].data, v->f[F_DATA].len, work, FRAME_MAX, &len, &s) != SEALED_OK ||
+        !is(&v->f[F_OPEN], work, len) || !is(&v->f[F_SESSION], &s.keys, sizeof s.keys) ||
+        !expands_to(work, len, &v->f[F_OPEN_COSE]))
         return false;
-    if (sealed_make_data(c, &d->profile, &s, counter, v->f[F_LATER].data, v->f[F_LATER].len, work, FRAME_MAX, &len) !=
-            SEALED_OK ||
+    if (device_sealed.data(c, d, &s, counter, v->f[F_LATER].data, v->f[F_LATER].len, work, FRAME_MAX, &len) != SEALED_OK ||
         !is(&v->f[F_DATA_FRAME], work, len) || !expands_to(work, len, &v->f[F_DATA_COSE]))
         return false;
     *random = v->f[F_PROOF_RNG];
     return otp_image_digest(c, v->f[F_IMAGE].data, digest) &&
-           sealed_make_proof(c, d, boot + 1, v->f[F_CHALLENGE].data, digest, work, FRAME_MAX, &len) == SEALED_OK &&
+           device_sealed.proof(c, d, boot + 1, v->f[F_CHALLENGE].data, digest, work, FRAME_MAX, &len) == SEALED_OK &&
            is(&v->f[F_PROOF], work, len);
 }
 
-/* The session of a frame, as the server makes it: check, ECDH under skR, psk by MAC. */
-static bool server_session(const struct crypto *c, const struct sealed_device *d, const struct sealed_peer *p,
-                           const uint8_t *skR, const struct frame *f, struct sealed_session *s)
+/* What the token does for the server: ECDH under skR, psk by MAC. */
+struct server {
+    const struct crypto *c;
+    const uint8_t *skR, *secret;
+};
+
+static bool server_ecdh(void *io, const uint8_t enc[P256_PK_LEN], uint8_t z[P256_LEN])
 {
-    struct sealed_secrets in = { { 0 }, { 0 } };
-    uint8_t enc[P256_PK_LEN], psk_input[SEALED_PSK_INPUT_LEN];
-    const struct crypto_part part = { psk_input, sizeof psk_input };
-    sealed_psk_input(f->x, psk_input);
-    return sealed_check_open(c, p, f, enc) == SEALED_OK && c->p256_ecdh(c->io, skR, enc, in.dh) &&
-           (!d->secret || c->hmac_sha256(c->io, d->secret, SLOT_LEN, &part, 1, in.psk)) &&
-           sealed_session_make(c, &p->profile, p->serial, enc, p->pkRm, &in, s) == SEALED_OK;
+    const struct server *s = io;
+    return s->c->p256_ecdh(s->c->io, s->skR, enc, z);
 }
 
-static bool server_agrees(const struct crypto *c, const struct sealed_device *d, const struct vector *v)
+static bool server_mac(void *io, const uint8_t *in, size_t len, uint8_t out[SHA256_LEN])
 {
-    struct sealed_peer p = { .profile = d->profile };
-    struct sealed_session s, proof;
+    const struct server *s = io;
+    const struct crypto_part part = { in, len };
+    return s->c->hmac_sha256(s->c->io, s->secret, SLOT_LEN, &part, 1, out);
+}
+
+static bool parsed(const struct crypto_part *bytes, struct frame *f)
+{
+    return frame_parse(bytes->data, bytes->len, f) == FRAME_OK;
+}
+
+static bool server_agrees(const struct crypto *c, const struct device_side *d, const struct vector *v)
+{
+    static struct peer_text text; /* the chip's stack is small */
+    struct server io = { c, v->f[F_SKR].data, d->secret };
+    const struct peer_token token = { .ecdh = server_ecdh, .mac = server_mac, .io = &io };
+    struct peer_side p = { .profile = d->profile };
+    struct peer_session s, proved;
     struct frame f;
-    uint8_t digest[SHA256_LEN];
-    size_t len;
+    uint8_t digest[SHA256_LEN], proof[PROOF_LEN];
     memcpy(p.serial, d->serial, sizeof p.serial);
-    if (!c->p256_public(c->io, v->f[F_SKR].data, p.pkRm))
+    if (!c->p256_public(c->io, v->f[F_SKR].data, p.pkRm) || !otp_image_digest(c, v->f[F_IMAGE].data, digest))
         return false;
     p256_even_y(p.pkRm);
-    return frame_parse(v->f[F_OPEN].data, v->f[F_OPEN].len, &f) == FRAME_OK &&
-           server_session(c, d, &p, v->f[F_SKR].data, &f, &s) && is(&v->f[F_SESSION], &s, sizeof s) &&
-           sealed_read_open(c, &p, &s, &f, work, &len) == SEALED_OK && is(&v->f[F_DATA], work, len) &&
-           frame_parse(v->f[F_DATA_FRAME].data, v->f[F_DATA_FRAME].len, &f) == FRAME_OK &&
-           sealed_read_data(c, &p.profile, &s, &f, work, &len) == SEALED_OK && is(&v->f[F_LATER], work, len) &&
-           frame_parse(v->f[F_PROOF].data, v->f[F_PROOF].len, &f) == FRAME_OK &&
-           server_session(c, d, &p, v->f[F_SKR].data, &f, &proof) && otp_image_digest(c, v->f[F_IMAGE].data, digest) &&
-           sealed_read_proof(c, &p, &proof, &f, v->f[F_CHALLENGE].data, digest) == SEALED_OK &&
-           sealed_read_open(c, &p, &proof, &f, work, &len) == SEALED_AUTH;
+    profile_proof(v->f[F_CHALLENGE].data, digest, proof);
+    return parsed(&v->f[F_OPEN], &f) && peer_sealed.session(c, &p, &token, &f, &s) == SEALED_OK &&
+           is(&v->f[F_SESSION], &s.keys, sizeof s.keys) && peer_sealed.open(c, &p, &s, &f, NULL, &text) == SEALED_OK &&
+           is(&v->f[F_DATA], text.data, text.data_len) && parsed(&v->f[F_DATA_FRAME], &f) &&
+           peer_sealed.data(c, &p, &s, &f, &text) == SEALED_OK && is(&v->f[F_LATER], text.data, text.data_len) &&
+           parsed(&v->f[F_PROOF], &f) && peer_sealed.session(c, &p, &token, &f, &proved) == SEALED_OK &&
+           peer_sealed.open(c, &p, &proved, &f, proof, &text) == SEALED_OK &&
+           peer_sealed.open(c, &p, &proved, &f, NULL, &text) == SEALED_AUTH;
 }
 
 static bool run_sealed(const struct crypto *c, const struct vector *v)
 {
     struct crypto_part random = { NULL, 0 };
     struct crypto table = with_random(c, &random);
-    struct sealed_device d;
+    struct device_side d;
     return lengths_ok(v) && device_agrees(&table, &random, &d, v) && server_agrees(c, &d, v);
 }
 
@@ -275,6 +310,7 @@ static const struct {
     [VECTOR_CCM] = { 6, run_ccm },     [VECTOR_ECDH] = { 3, run_ecdh },
     [VECTOR_POINT] = { 2, run_point }, [VECTOR_HPKE] = { 11, run_hpke },
     [VECTOR_COSE] = { 6, run_cose },   [VECTOR_SEALED] = { SEALED_FIELDS, run_sealed },
+    [VECTOR_OAEP] = { 5, run_oaep },
 };
 
 /* Read v->n fields from p; NULL when the blob ends before they do. */

@@ -19,6 +19,7 @@ enum vector_type {
     VECTOR_HPKE,     /* skE, skR, pkR, enc, info, psk, psk_id, shared_secret, exporter_secret, context, value */
     VECTOR_COSE,     /* key, nonce, external_aad, Enc_structure, plaintext, ciphertext | tag */
     VECTOR_SEALED,   /* enum sealed_field */
+    VECTOR_OAEP,     /* n512 e4, label, EM, message, EM^e mod n or empty */
     VECTOR_TYPES
 };
 

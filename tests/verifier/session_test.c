@@ -40,12 +40,12 @@ static void test_data_before_its_open_is_refused_and_opens_later(void **state)
 /* Two bytes of sid are on the air, so two sessions can share them; here a stranger's session is made to. */
 static void test_a_session_with_the_same_sid_on_the_air_does_not_hide_the_right_one(void **state)
 {
-    struct sealed_session stranger = { .key = { 1 } };
+    struct peer_session stranger = { .keys.key = { 1 } };
     const uint8_t x[P256_LEN] = { 1 };
 
     (void)state;
     offer(msg.open, msg.open_len);
-    memcpy(stranger.sid, msg.session.sid, 2);
+    memcpy(stranger.keys.sid, msg.session.keys.sid, 2);
     restart(); /* so that the stranger's is live, and the right one is cold */
     session_keep(line.verifier, line.r.serial, x, &stranger);
     offer(msg.data, msg.data_len);
@@ -64,7 +64,7 @@ static void test_each_stored_session_with_that_sid_is_tried_the_newest_first(voi
     (void)state;
     offer(msg.open, msg.open_len);
     board_sends(line.chip, "other", "session", &second);
-    memcpy(row.sid, msg.session.sid, 2); /* as if it had drawn the same two bytes */
+    memcpy(row.sid, msg.session.keys.sid, 2); /* as if it had drawn the same two bytes */
     memset(row.session, 0x77, sizeof row.session);
     memcpy(row.frame, second.open, second.open_len);
     row.frame_len = (uint16_t)second.open_len;

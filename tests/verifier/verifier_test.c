@@ -47,8 +47,8 @@ static void test_other_bytes_at_a_used_counter_are_a_replay_with_an_alarm(void *
     offer(msg.open, msg.open_len);
     offer(msg.data, msg.data_len);
     before = events();
-    assert_int_equal(sealed_make_data(&line.crypto, &msg.device.profile, &msg.session, 1, (const uint8_t *)"forged", 6,
-                                      frame, sizeof frame, &len),
+    assert_int_equal(device_sealed.data(&line.crypto, &msg.device, &msg.session, 1, (const uint8_t *)"forged", 6, frame,
+                                        sizeof frame, &len),
                      SEALED_OK);
     offer(frame, len);
     expect_refused("replay");
@@ -63,8 +63,8 @@ static void test_late_data_out_of_order_is_accepted(void **state)
 
     (void)state;
     offer(msg.open, msg.open_len);
-    assert_int_equal(sealed_make_data(&line.crypto, &msg.device.profile, &msg.session, 9, (const uint8_t *)"nine", 4, frame,
-                                      sizeof frame, &len),
+    assert_int_equal(device_sealed.data(&line.crypto, &msg.device, &msg.session, 9, (const uint8_t *)"nine", 4, frame,
+                                        sizeof frame, &len),
                      SEALED_OK);
     offer(frame, len);
     expect_open(FRAME_OPENED, 9, "nine");
@@ -247,8 +247,9 @@ static void test_a_proof_is_good_for_its_challenge_and_image_alone_and_never_tel
 
     (void)state;
     assert_true(otp_image_digest(&line.crypto, msg.image, digest));
-    assert_int_equal(sealed_make_proof(&line.crypto, &msg.device, ++line.boot, challenge, digest, frame, sizeof frame, &len),
-                     SEALED_OK);
+    assert_int_equal(
+        device_sealed.proof(&line.crypto, &msg.device, ++line.boot, challenge, digest, frame, sizeof frame, &len),
+        SEALED_OK);
     assert_ok(verifier_prove(line.verifier, serial, frame, len, challenge, digest, &e));
     offer(frame, len);
     expect_refused("sealed-auth");
@@ -259,7 +260,7 @@ static void test_a_proof_is_good_for_its_challenge_and_image_alone_and_never_tel
     challenge[31] ^= 1;
     digest[0] ^= 1;
     assert_int_equal(verifier_prove(line.verifier, serial, frame, len, challenge, digest, &e), ERR_NO);
-    assert_int_equal(sealed_make_proof(&line.crypto, &msg.device, ++line.boot, challenge, digest, other, sizeof other, &n),
+    assert_int_equal(device_sealed.proof(&line.crypto, &msg.device, ++line.boot, challenge, digest, other, sizeof other, &n),
                      SEALED_OK); /* a good proof of an image that was never intended */
     assert_int_equal(verifier_prove(line.verifier, serial, other, n, challenge, digest, &e), ERR_NO);
     digest[0] ^= 1;
