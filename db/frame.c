@@ -176,25 +176,32 @@ static enum err_code clash(struct registry *r, const struct frame_row *f, const 
     return taken != 0 ? alarm(r, f, "frame.replay", digest, e) : keep_evidence(r, f, digest, e);
 }
 
+/* Not stored: because it is already, a phone's retry; or for a reason of its own. */
+static enum err_code not_new(struct registry *r, const struct frame_row *f, const uint8_t digest[32], bool ended,
+                             enum frame_record *what, struct err *e)
+{
+    struct frame_row known;
+    bool stored = false;
+    enum err_code rc = find(r, digest, &known, &stored, e);
+
+    if (rc == ERR_OK && !stored && !ended)
+        return clash(r, f, digest, what, e);
+    if (rc == ERR_OK)
+        *what = stored ? FRAME_DUPLICATE : FRAME_ENDED;
+    return rc;
+}
+
+/* Written first and asked about later: nearly all frames are new. */
 static enum err_code record(struct registry *r, const struct frame_row *f, const uint8_t digest[32], enum frame_record *what,
                             struct err *e)
 {
-    struct frame_row known;
-    bool unique, ended = false;
-    enum err_code rc = find(r, digest, &known, &unique, e);
+    bool unique = false, ended = false;
+    enum err_code rc = f->scheme == 5 ? generation_heard(r, f->serial, f->gen, &ended, e) : ERR_OK;
 
-    if (rc != ERR_OK)
-        return rc;
-    *what = FRAME_DUPLICATE;
-    if (unique) /* it is stored: a phone's retry */
-        return ERR_OK;
-    *what = FRAME_ENDED;
-    if (f->scheme == 5 && ((rc = generation_heard(r, f->serial, f->gen, &ended, e)) != ERR_OK || ended))
-        return rc;
-    if ((rc = store(r, f, digest, &unique, e)) != ERR_OK)
-        return rc;
-    if (!unique)
-        return clash(r, f, digest, what, e);
+    if (rc == ERR_OK && !ended)
+        rc = store(r, f, digest, &unique, e);
+    if (rc != ERR_OK || !unique)
+        return rc != ERR_OK ? rc : not_new(r, f, digest, ended, what, e);
     *what = FRAME_NEW;
     return f->serial != 0 && (f->epoch != 0 || f->boot != 0) ? seen_frame(r, f, e) : ERR_OK;
 }
