@@ -35,6 +35,10 @@ static const struct {
     [DIFF_FRAME_HASH] = { "frame-hash", RESTORE },
     [DIFF_FRAME_DEVICE] = { "frame-device",
                             "trust none of this device's frames until an officer knows where they come from" },
+    [DIFF_DEVICE_KEY] = { "device-key", RESTORE },
+    [DIFF_GENERATION] = { "generation", RESTORE },
+    [DIFF_EPOCH] = { "device-epoch", RESTORE },
+    [DIFF_FLEET_KEY] = { "fleet-key", RESTORE },
 };
 
 const char *difference_name(enum difference_kind k)
@@ -132,7 +136,7 @@ static enum err_code check(struct check *c, struct err *e)
     enum err_code rc;
 
     if ((rc = check_file(c, e)) != ERR_OK || (rc = registry_devices(c->r, NULL, DEV_STATES, add_row, c, e)) != ERR_OK ||
-        (rc = check_events(c, e)) != ERR_OK || (rc = check_rows(c, e)) != ERR_OK)
+        (rc = check_events(c, e)) != ERR_OK || (rc = check_rows(c, e)) != ERR_OK || (rc = check_fleets(c, e)) != ERR_OK)
         return rc;
     return check_frames(c, e);
 }
@@ -150,6 +154,7 @@ enum err_code registry_check(struct registry *r, registry_difference_each *each,
     sql_rollback(r->sql); /* nothing was written */
     count->devices = c.rows;
     free(c.told);
+    free(c.key);
     return rc;
 }
 

@@ -27,6 +27,10 @@ enum difference_kind {                   /* names and actions: difference_name, 
                        DIFF_SERIAL,        /* outside of its product's range, or its short form is another one */
                        DIFF_FRAME_HASH,
                        DIFF_FRAME_DEVICE, /* frames of a device that never was DONE */
+                       DIFF_DEVICE_KEY,   /* 3, 7, 8: the device's own key */
+                       DIFF_GENERATION,   /* 5 */
+                       DIFF_EPOCH,        /* acknowledged */
+                       DIFF_FLEET_KEY,    /* a fleet's key, or a rotation authority's */
                        DIFF_KINDS
 };
 const char *difference_name(enum difference_kind k);   /* "row-state"; stable */
@@ -44,7 +48,7 @@ struct check_count {
     uint64_t devices, events, frames, differences;
 };
 
-/* All of it: the file, the log, the rows as the log tells them, images, keys' digests, frames. */
+/* All of it: the file, the log, the rows as the log tells them, images, keys' digests, frames and evidence. */
 enum err_code registry_check(struct registry *r, registry_difference_each *each, void *io, struct check_count *count,
                              struct err *e);
 

@@ -1,6 +1,5 @@
 /* The log, read again from its first event: are the bytes whole, and which rows do they tell of? */
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,18 +25,16 @@ static const struct {
     { "device.quarantined", ANY, DEV_QUARANTINED },  { "serial.void", J(RESERVED) | J(KEYED), DEV_VOID },
 };
 
-struct leaf { /* an event, taken apart */
-    json_t *o;
-    const char *event;
-    uint64_t serial;
-    bool has_serial;
-};
-
-static const char *text_of(const struct leaf *l, const char *key)
+const char *leaf_text(const struct leaf *l, const char *key)
 {
     const char *text = json_string_value(json_object_get(l->o, key));
 
     return text != NULL ? text : "";
+}
+
+unsigned long leaf_number(const struct leaf *l, const char *key)
+{
+    return strtoul(leaf_text(l, key), NULL, 10);
 }
 
 static const uint64_t *serial_of(const struct leaf *l)
@@ -58,7 +55,7 @@ static bool is_canonical(const struct event_row *ev, json_t *o)
 
 static bool take_serial(struct leaf *l)
 {
-    const char *text = text_of(l, "serial");
+    const char *text = leaf_text(l, "serial");
     uint8_t bytes[8];
 
     if (strlen(text) != 16 || hex_decode(text, bytes, sizeof bytes) != sizeof bytes)
@@ -100,18 +97,18 @@ static const char *state_name(enum device_state s)
 
 static void learn(struct told *t, const struct leaf *l)
 {
-    const char *uid = text_of(l, "uid"), *key = text_of(l, "key_sha256"), *image = text_of(l, "image_sha256");
+    const char *uid = leaf_text(l, "uid"), *key = leaf_text(l, "key_sha256"), *image = leaf_text(l, "image_sha256");
 
     if (uid[0] != '\0') {
         (void)hex_decode(uid, t->uid, sizeof t->uid);
-        (void)snprintf(t->product, sizeof t->product, "%s", text_of(l, "product"));
+        (void)snprintf(t->product, sizeof t->product, "%s", leaf_text(l, "product"));
     }
     if (key[0] != '\0')
         (void)hex_decode(key, t->key_sha256, sizeof t->key_sha256);
     if (image[0] != '\0')
         (void)hex_decode(image, t->image_sha256, sizeof t->image_sha256);
     if (t->state == DEV_QUARANTINED)
-        (void)snprintf(t->reason, sizeof t->reason, "%s", text_of(l, "reason"));
+        (void)snprintf(t->reason, sizeof t->reason, "%s", leaf_text(l, "reason"));
     t->was_done = t->was_done || t->state == DEV_DONE;
 }
 
@@ -133,6 +130,59 @@ static enum err_code take_step(struct check *c, const struct leaf *l, size_t ste
     return rc;
 }
 
+/* ---- what is no step: a device's own key, its generations, its epoch ---- */
+
+static void made(struct told *t, const struct leaf *l)
+{
+    t->is_made = true;
+    (void)hex_decode(leaf_text(l, "x"), t->x, sizeof t->x);
+}
+
+static void pinned(struct told *t, const struct leaf *l)
+{
+    made(t, l);
+    t->is_pinned = true;
+}
+
+static void epoch(struct told *t, const struct leaf *l)
+{
+    t->epoch = (uint8_t)leaf_number(l, "epoch");
+}
+
+static void rekey(struct told *t, const struct leaf *l)
+{
+    t->is_pending = true;
+    (void)hex_decode(leaf_text(l, "salt"), t->pending_salt, sizeof t->pending_salt);
+}
+
+static void rekeyed(struct told *t, const struct leaf *l)
+{
+    t->gen = (uint8_t)leaf_number(l, "gen");
+    (void)hex_decode(leaf_text(l, "salt"), t->salt, sizeof t->salt);
+    t->is_pending = false;
+    memset(t->pending_salt, 0, sizeof t->pending_salt);
+}
+
+static const struct {
+    const char *event;
+    void (*learn)(struct told *t, const struct leaf *l);
+} facts[] = {
+    { "device.chip-made", made }, { "device.pinned", pinned },   { "device.epoch", epoch },
+    { "device.rekey", rekey },    { "device.rekeyed", rekeyed },
+};
+
+static enum err_code take_fact(struct check *c, const struct leaf *l, struct err *e)
+{
+    for (size_t i = 0; i < sizeof facts / sizeof *facts && l->has_serial; i++)
+        if (strcmp(facts[i].event, l->event) == 0) {
+            struct told *t = check_told(c, l->serial);
+            if (t == NULL)
+                return err_errno(e, &db_fault[DB_IO], "realloc", "%zu devices", c->n);
+            facts[i].learn(t, l);
+        }
+    return check_fleet_event(c, l, e);
+}
+
 static enum err_code take_event(void *io, const struct event_row *ev, struct err *e)
 {
     struct check *c = io;
@@ -141,11 +191,13 @@ static enum err_code take_event(void *io, const struct event_row *ev, struct err
     enum err_code rc = check_bytes(c, ev, &l, e);
 
     c->count->events++;
-    l.event = text_of(&l, "event");
+    l.event = leaf_text(&l, "event");
     for (size_t i = 0; i < sizeof steps / sizeof *steps && rc == ERR_OK; i++)
         if (strcmp(steps[i].event, l.event) == 0)
             rc = has_serial ? take_step(c, &l, i, e)
                             : check_differs(c, DIFF_EVENT_BYTES, NULL, l.event, "an event with its serial", e);
+    if (rc == ERR_OK)
+        rc = take_fact(c, &l, e);
     json_decref(l.o);
     return rc;
 }

@@ -9,6 +9,7 @@
 #include "db/check_impl.h"
 #include "protocol/bytes.h"
 #include "protocol/otp_image.h"
+#include "protocol/scheme.h"
 
 struct pair { /* of values that should be the same */
     char is[2 * 32 + 1], should[2 * 32 + 1];
@@ -84,12 +85,22 @@ static enum err_code same_fields(struct check *c, const struct device *d, const 
 }
 
 /* With a secret the journal's image has a hole, and its digest is of the whole. */
+static bool has_hole(const uint8_t *image)
+{
+    const struct scheme *s = scheme_by_id(image[OTP_OFF_SCHEME]);
+
+    for (uint8_t i = 0; s != NULL && i < SLOTS && i < image[OTP_OFF_USED]; i++)
+        if (s->slot[i] == SLOT_SECRET || s->slot[i] == SLOT_CHIP_MADE || s->slot[i] == SLOT_CHIP_DIGEST)
+            return true;
+    return (get16(image + OTP_OFF_POLICY) & POLICY_PSK) != 0;
+}
+
 static enum err_code same_content(struct check *c, const struct device *d, struct err *e)
 {
     uint8_t digest[32];
     struct pair p;
 
-    if ((get16(d->image + OTP_OFF_POLICY) & POLICY_PSK) != 0 || bytes_all(d->image_sha256, sizeof digest, 0))
+    if (has_hole(d->image) || bytes_all(d->image_sha256, sizeof digest, 0))
         return ERR_OK;
     if (EVP_Digest(d->image, sizeof d->image, digest, NULL, EVP_sha256(), NULL) != 1)
         memset(digest, 0, sizeof digest);
@@ -113,29 +124,49 @@ static enum err_code check_image(struct check *c, const struct device *d, const 
 
 /* ---- its keys ---- */
 
+/* Wrapped keys of a device, least and most: of 1 its own server key and its secret, of 4 its secret; elsewhere a seed at
+ * most, where the line made one. */
+static void keys_wanted(const struct product *p, size_t *least, size_t *most)
+{
+    static const uint8_t seeds[SCHEME_MAX + 1] = { [2] = 1, [3] = 1, [6] = 1, [7] = 1, [8] = 1 };
+
+    *least = p->scheme == 1 ? ((p->policy & POLICY_PSK) != 0 ? 2 : 1) : p->scheme == 4 ? 1 : 0;
+    *most = p->scheme <= SCHEME_MAX ? *least + seeds[p->scheme] : 0;
+}
+
+/* The event of KEYED names one of them. */
+static enum err_code check_digest(struct check *c, const struct told *t, const struct wrapped_key *key, size_t n,
+                                  struct err *e)
+{
+    struct pair pair;
+
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(key[i].digest, t->key_sha256, sizeof t->key_sha256) == 0)
+            return ERR_OK;
+    if (n == 0)
+        return ERR_OK;
+    bytes_pair(&pair, key[0].digest, t->key_sha256, sizeof key[0].digest);
+    return same(c, DIFF_KEY_DIGEST, t->serial, &pair, e);
+}
+
 static enum err_code check_keys(struct check *c, const struct device *d, const struct told *t, const struct product *p,
                                 struct err *e)
 {
     struct wrapped_key key[REG_KEYS_MAX];
-    size_t n = 0;
+    size_t n = 0, least, most;
     const bool must = d->state >= DEV_KEYED && d->state <= DEV_DONE;
-    const size_t want = !must ? 0 : (p->policy & POLICY_PSK) != 0 ? 2 : 1;
     struct pair pair;
     enum err_code rc = registry_keys(c->r, d->serial, key, &n, e);
 
     if (rc != ERR_OK)
         return rc;
-    if ((must && n != want) || (d->state == DEV_RESERVED && n != 0)) {
+    keys_wanted(p, &least, &most);
+    if ((must && (n < least || n > most)) || (d->state == DEV_RESERVED && n != 0)) {
         (void)snprintf(pair.is, sizeof pair.is, "%zu keys", n);
-        (void)snprintf(pair.should, sizeof pair.should, "%zu keys", want);
-        rc = same(c, DIFF_KEYS, d->serial, &pair, e);
+        (void)snprintf(pair.should, sizeof pair.should, "%zu keys", must ? least : 0);
+        rc = check_differs(c, DIFF_KEYS, &d->serial, pair.is, pair.should, e);
     }
-    for (size_t i = 0; i < n && rc == ERR_OK; i++)
-        if (strcmp(key[i].role, "server") == 0) {
-            bytes_pair(&pair, key[i].digest, t->key_sha256, sizeof key[i].digest);
-            rc = same(c, DIFF_KEY_DIGEST, d->serial, &pair, e);
-        }
-    return rc;
+    return rc == ERR_OK ? check_digest(c, t, key, n, e) : rc;
 }
 
 /* ---- all rows ---- */
@@ -158,7 +189,9 @@ static enum err_code check_row(void *io, const struct device *d, struct err *e)
         rc = check_differs(w->c, DIFF_SERIAL, &d->serial, "outside of its product's range", w->p.name, e);
     if (rc != ERR_OK || (rc = as_told(w->c, d, t, e)) != ERR_OK || (rc = check_image(w->c, d, &w->p, e)) != ERR_OK)
         return rc;
-    return t->is_told ? check_keys(w->c, d, t, &w->p, e) : ERR_OK;
+    if (!t->is_told || (rc = check_keys(w->c, d, t, &w->p, e)) != ERR_OK)
+        return rc;
+    return check_scheme_rows(w->c, t, w->p.scheme, e);
 }
 
 enum err_code check_rows(struct check *c, struct err *e)
@@ -175,17 +208,18 @@ enum err_code check_rows(struct check *c, struct err *e)
 
 static enum err_code check_frame(struct check *c, struct sql_row *row, struct err *e)
 {
-    const uint64_t serial = strtoull(sql_text(row, 0), NULL, 16);
+    const uint64_t serial = strtoull(sql_text(row, 0), NULL, 16); /* 0: of nobody */
     size_t len, digest_len;
     const void *frame = sql_blob(row, 1, &len), *digest = sql_blob(row, 2, &digest_len);
-    struct told *t = check_told(c, serial);
+    struct told *t = serial != 0 ? check_told(c, serial) : NULL;
     uint8_t now[32] = { 0 };
     enum err_code rc = ERR_OK;
 
     c->count->frames++;
     if (EVP_Digest(frame, len, now, NULL, EVP_sha256(), NULL) != 1 || digest_len != sizeof now ||
         memcmp(now, digest, sizeof now) != 0)
-        rc = check_differs(c, DIFF_FRAME_HASH, &serial, "a frame with another SHA-256", "the frame as it was received", e);
+        rc = check_differs(c, DIFF_FRAME_HASH, serial != 0 ? &serial : NULL, "a frame with another SHA-256",
+                           "the frame as it was received", e);
     if (rc != ERR_OK || t == NULL || t->was_done || t->has_frames)
         return rc;
     t->has_frames = true; /* told once */
@@ -196,7 +230,9 @@ enum err_code check_frames(struct check *c, struct err *e)
 {
     struct sql_row *row = NULL;
     bool more = true;
-    enum err_code rc = sql_query(c->r->sql, &row, e, "SELECT serial, frame, digest FROM frame", "");
+    enum err_code rc =
+        sql_query(c->r->sql, &row, e,
+                  "SELECT serial, frame, digest FROM frame UNION ALL SELECT serial, frame, digest FROM evidence", "");
 
     while (rc == ERR_OK && (rc = sql_next(row, &more, e)) == ERR_OK && more)
         rc = check_frame(c, row, e);

@@ -27,6 +27,18 @@ enum db_fault_id {
     DB_MARK_TORN,
     DB_CUT,
     DB_SERIALS_NO_ROOM, /* none behind the last range; there may be gaps before it */
+    DB_EPOCH_USED,
+    DB_EPOCHS_USED_UP,
+    DB_FLEET_KEY_UNKNOWN,
+    DB_FLEET_KEY_KNOWN,
+    DB_FLEET_KEY_STATE,
+    DB_RA_REVOKED,
+    DB_KEY_PINNED,
+    DB_GENERATION_OTHER,
+    DB_GENERATIONS_USED_UP,
+    DB_DOWN_USED_UP,
+    DB_DOWN_FULL,
+    DB_DOWN_UNKNOWN,
     DB_FAULTS
 };
 

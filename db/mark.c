@@ -225,6 +225,10 @@ static enum err_code accept(struct registry *r, const struct mark_view *v, const
         else if (got == MARK_READ)
             rc = forbid(r, (uint16_t)fleet, last, e);
     }
+    if (rc == ERR_OK) /* db/down.h: their counters go on where nobody knows */
+        rc = sql_run(
+            r->sql, NULL, e,
+            "INSERT INTO down_floor (n) SELECT coalesce(max(n), -1) FROM frame WHERE true ON CONFLICT (n) DO NOTHING", "");
     (void)snprintf(known, sizeof known, "%llu", (unsigned long long)v->known);
     return rc != ERR_OK ? rc
                         : event_append(r, "registry.accepted",

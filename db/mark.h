@@ -38,9 +38,10 @@ enum err_code registry_mark_look(struct registry *r, const char *path, struct ma
  */
 enum err_code registry_mark_keep(struct registry *r, const char *path, struct mark_view *v, struct err *e);
 
-/* An officer's word that this older copy is to be used: no serial that the mark knows is given out again, and `reason` goes
- * into the event `registry.accepted`; then as registry_mark_keep.  Does nothing but that if the registry is not older.  A
- * cut between the record and the new mark leaves the refusal in force: repeat. */
+/* An officer's word that this older copy is to be used: no serial that the mark knows is given out again, no frame is sent
+ * down in a session that the copy knows (db/down.h), and `reason` goes into the event `registry.accepted`; then as
+ * registry_mark_keep.  Does nothing but that if the registry is not older.  A cut between the record and the new mark leaves
+ * the refusal in force: repeat. */
 enum err_code registry_mark_accept(struct registry *r, const char *path, const char *reason, struct mark_view *v,
                                    struct err *e);
 

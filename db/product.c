@@ -1,13 +1,25 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "db/fault.h"
 #include "db/registry_impl.h"
 
-#define COLUMNS \
-    "name, chip, scheme, suite, fleet, model, policy, sid_len, ctr_len, lock_level, serial_first, serial_last, created"
+#define COLUMNS                                                                                                          \
+    "name, chip, scheme, suite, fleet, model, policy, sid_len, ctr_len, lock_level, serial_first, serial_last, created," \
+    " epoch, master, ra_x, backup_ra_x"
 
 enum { SERIALS_DEFAULT = 1000000 }; /* of a product that names no range */
+
+static bool take_ra(struct sql_row *row, int col, uint8_t x[32])
+{
+    size_t len;
+    const void *blob = sql_blob(row, col, &len);
+
+    if (len == 32)
+        memcpy(x, blob, len);
+    return len == 32;
+}
 
 static void from_row(struct sql_row *row, struct product *p)
 {
@@ -20,10 +32,14 @@ static void from_row(struct sql_row *row, struct product *p)
                            .ctr_len = (uint8_t)sql_int(row, 8),
                            .lock = (uint8_t)sql_int(row, 9),
                            .serial_first = (uint32_t)sql_int(row, 10),
-                           .serial_last = (uint32_t)sql_int(row, 11) };
+                           .serial_last = (uint32_t)sql_int(row, 11),
+                           .epoch = (uint8_t)sql_int(row, 13) };
     (void)snprintf(p->name, sizeof p->name, "%s", sql_text(row, 0));
     (void)snprintf(p->chip, sizeof p->chip, "%s", sql_text(row, 1));
     (void)snprintf(p->created, sizeof p->created, "%s", sql_text(row, 12));
+    (void)snprintf(p->master, sizeof p->master, "%s", sql_text(row, 14));
+    p->has_ra = take_ra(row, 15, p->ra_x);
+    p->has_backup_ra = take_ra(row, 16, p->backup_ra_x);
 }
 
 /* The one row of a query, or DB_PRODUCT_UNKNOWN. */
@@ -76,28 +92,14 @@ enum err_code registry_products(struct registry *r, registry_product_each *each,
     return rc;
 }
 
-static enum err_code one_int(struct registry *r, const char *statement, int64_t *value, struct err *e)
-{
-    struct sql_row *row;
-    bool more;
-    enum err_code rc = sql_query(r->sql, &row, e, statement, "");
-
-    if (rc != ERR_OK)
-        return rc;
-    if ((rc = sql_next(row, &more, e)) == ERR_OK)
-        *value = sql_int(row, 0);
-    sql_done(row);
-    return rc;
-}
-
 /* What the caller left open: the next fleet id, the next free range of serials. */
 static enum err_code choose(struct registry *r, struct product *p, struct err *e)
 {
     int64_t fleet = 0, first = 0;
     enum err_code rc;
 
-    if ((rc = one_int(r, "SELECT coalesce(max(fleet), 0) + 1 FROM product", &fleet, e)) != ERR_OK ||
-        (rc = one_int(r, "SELECT coalesce(max(serial_last), 0) + 1 FROM product", &first, e)) != ERR_OK)
+    if ((rc = sql_int_of(r->sql, &fleet, e, "SELECT coalesce(max(fleet), 0) + 1 FROM product", "")) != ERR_OK ||
+        (rc = sql_int_of(r->sql, &first, e, "SELECT coalesce(max(serial_last), 0) + 1 FROM product", "")) != ERR_OK)
         return rc;
     if (p->fleet == 0 && fleet > UINT16_MAX)
         return err_set(e, &db_fault[DB_PRODUCT_EXISTS], "product add", NULL, 0, "no fleet id is left above %d", UINT16_MAX);
@@ -129,28 +131,45 @@ static enum err_code range_free(struct registry *r, const struct product *p, str
     return rc;
 }
 
+/* The rotation authorities' keys are anchored in the log: who may announce a fleet's keys is settled here. */
+static enum err_code append(struct registry *r, const struct product *p, struct err *e)
+{
+    char fleet[8], range[24], ra[65], backup[65];
+    const char *details[13] = { "product", p->name, "chip", p->chip, "fleet", fleet, "serials", range };
+    size_t n = 8;
+
+    (void)snprintf(fleet, sizeof fleet, "%u", p->fleet);
+    (void)snprintf(range, sizeof range, "%08x-%08x", (unsigned)p->serial_first, (unsigned)p->serial_last);
+    if (p->has_ra) {
+        hex_encode(p->ra_x, sizeof p->ra_x, ra);
+        details[n++] = "ra_x";
+        details[n++] = ra;
+    }
+    if (p->has_backup_ra) {
+        hex_encode(p->backup_ra_x, sizeof p->backup_ra_x, backup);
+        details[n++] = "backup_ra_x";
+        details[n++] = backup;
+    }
+    return event_append(r, "product.added", details, e);
+}
+
 static enum err_code insert(struct registry *r, struct product *p, struct err *e)
 {
     bool unique;
-    char fleet[8], range[24];
     enum err_code rc;
 
     if ((rc = choose(r, p, e)) != ERR_OK || (rc = range_free(r, p, e)) != ERR_OK)
         return rc;
     registry_now(r, p->created);
-    rc = sql_insert(r->sql, &unique, e, "INSERT INTO product (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    "ttiiiiiiiiiit", p->name, p->chip, (int64_t)p->scheme, (int64_t)p->suite, (int64_t)p->fleet,
-                    (int64_t)p->model, (int64_t)p->policy, (int64_t)p->sid_len, (int64_t)p->ctr_len, (int64_t)p->lock,
-                    (int64_t)p->serial_first, (int64_t)p->serial_last, p->created);
+    rc = sql_insert(
+        r->sql, &unique, e, "INSERT INTO product (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "ttiiiiiiiiiititbb", p->name, p->chip, (int64_t)p->scheme, (int64_t)p->suite, (int64_t)p->fleet, (int64_t)p->model,
+        (int64_t)p->policy, (int64_t)p->sid_len, (int64_t)p->ctr_len, (int64_t)p->lock, (int64_t)p->serial_first,
+        (int64_t)p->serial_last, p->created, (int64_t)p->epoch, p->master, p->has_ra ? p->ra_x : NULL, sizeof p->ra_x,
+        p->has_backup_ra ? p->backup_ra_x : NULL, sizeof p->backup_ra_x);
     if (rc == ERR_OK && !unique)
         rc = err_set(e, &db_fault[DB_PRODUCT_EXISTS], "product add", NULL, 0, "product '%s', fleet %u", p->name, p->fleet);
-    if (rc != ERR_OK)
-        return rc;
-    (void)snprintf(fleet, sizeof fleet, "%u", p->fleet);
-    (void)snprintf(range, sizeof range, "%08x-%08x", (unsigned)p->serial_first, (unsigned)p->serial_last);
-    return event_append(r, "product.added",
-                        (const char *const[]){ "product", p->name, "chip", p->chip, "fleet", fleet, "serials", range, NULL },
-                        e);
+    return rc != ERR_OK ? rc : append(r, p, e);
 }
 
 enum err_code registry_product_add(struct registry *r, struct product *p, struct err *e)

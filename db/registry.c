@@ -18,7 +18,11 @@ static const char schema_0002[] = {
 #include "db/schema/0002-sqlite.sql.inc"
     0
 };
-static const char *const migrations[] = { schema_0001, schema_0002 };
+static const char schema_0003[] = {
+#include "db/schema/0003-sqlite.sql.inc"
+    0
+};
+static const char *const migrations[] = { schema_0001, schema_0002, schema_0003 };
 enum { SCHEMA = sizeof migrations / sizeof *migrations };
 
 enum { READONLY_ROLLBACK = 776 }; /* SQLITE_READONLY_ROLLBACK: who only reads can't take back what a writer left */
@@ -169,7 +173,7 @@ void registry_now(struct registry *r, char out[REG_TIME])
 
 enum err_code registry_begin(struct registry *r, struct err *e)
 {
-    return r->batch ? sql_script(r->sql, "SAVEPOINT call", e) : sql_begin(r->sql, true, e);
+    return r->batch ? sql_run(r->sql, NULL, e, "SAVEPOINT call", "") : sql_begin(r->sql, true, e);
 }
 
 enum err_code registry_end(struct registry *r, enum err_code rc, struct err *e)
@@ -177,7 +181,7 @@ enum err_code registry_end(struct registry *r, enum err_code rc, struct err *e)
     struct err second; /* the first failure is the one to tell */
 
     if (r->batch && rc == ERR_OK)
-        return sql_script(r->sql, "RELEASE call", e);
+        return sql_run(r->sql, NULL, e, "RELEASE call", "");
     if (r->batch) {
         (void)sql_script(r->sql, "ROLLBACK TO call; RELEASE call", &second);
         return rc;

@@ -56,11 +56,16 @@ struct product {
     uint8_t sid_len, ctr_len;           /* constants of its firmware's build */
     uint8_t lock;                       /* RDP level after the proof: 0, 1, 2 */
     uint32_t serial_first, serial_last; /* low 4 bytes of its serials */
+    uint8_t epoch;                      /* initial; 0 where the scheme has none */
+    char master[REG_NAME];              /* scheme 5: the line whose `master/<line>` derives its keys; else "" */
+    bool has_ra, has_backup_ra;         /* rotation authorities: public keys, x of the point with even y */
+    uint8_t ra_x[32], backup_ra_x[32];
     char created[REG_TIME];
 };
 
 /* ERR_CONFLICT when the name, the fleet id or part of the serial range is taken.  fleet 0: the next free one is chosen and
- * set. */
+ * set.  Nothing else is looked into: what a scheme needs is the caller's to know.  A fleet's first key is a row of its own
+ * (db/fleet.h); in one batch with its product there is never one without the other. */
 enum err_code registry_product_add(struct registry *r, struct product *p, struct err *e);
 enum err_code registry_product_get(struct registry *r, const char *name, struct product *p,
                                    struct err *e); /* absent: ERR_NOINPUT */
@@ -153,8 +158,14 @@ enum err_code registry_devices(struct registry *r, const char *product, enum dev
 /* ---- frames ---- */
 
 struct frame_row {
-    uint64_t serial;
-    uint8_t session[32]; /* x32 of the session's OPEN: docs/protocol.md, replay */
+    uint64_t serial;     /* 0: nobody says whose it is (scheme 6); `fleet` is then required */
+    uint16_t fleet;      /* 0: that of the serial */
+    uint8_t scheme;      /* the profile's, 1..8 */
+    uint8_t epoch;       /* of an OPEN that names one; else 0 */
+    uint8_t gen;         /* schemes 4 (always 0), 5 */
+    uint32_t boot;       /* nvm_loss : flash_boot, 24 bits: in 3, 7, 8 of an OPEN, in 4, 5 of every frame; else 0 */
+    uint8_t session[32]; /* x32 of the session's OPEN; RSA: SHA-256("fl1 id" | ID); in 4, 5 the registry fills it in:
+                          * serial8 | gen1 | boot3, then zeros.  docs/protocol.md, replay */
     uint8_t sid[8];      /* of an OPEN; else zeros */
     uint64_t ctr;        /* 0 for an OPEN */
     uint8_t frame[REG_FRAME_MAX];
@@ -164,19 +175,41 @@ struct frame_row {
 
 enum frame_record {
     FRAME_NEW,
-    FRAME_DUPLICATE /* the same bytes are stored */,
-    FRAME_REPLAY /* other bytes at that session and ctr */
+    FRAME_DUPLICATE, /* the same bytes are stored, whatever has ended since */
+    FRAME_REPLAY,    /* other bytes at that session and ctr */
+    FRAME_CLONE,     /* 3, 7, 8: another OPEN at that boot of the device: two chips have one identity */
+    FRAME_ENDED      /* 5: of a generation that a later one has ended; no alarm */
 };
 
-/* Record a frame that opened.  FRAME_REPLAY stores nothing but an alarm event. */
+/* Record a frame that opened (AEAD and signature are the caller's).  With a new one, in the same transaction: the device's
+ * acknowledged epoch and highest nvm_loss rise (db/fleet.h), and the first frame of a pending generation ends the one before
+ * (db/generation.h).  FRAME_REPLAY stores nothing but an alarm event.  FRAME_CLONE: an alarm event, and the frame as
+ * evidence, whose session is not live; at most EVIDENCE_MAX of a device, after which nothing more is stored, and nothing for
+ * bytes that are evidence already.  To quarantine is the caller's decision. */
+enum { EVIDENCE_MAX = 16 };
 enum err_code registry_frame_record(struct registry *r, const struct frame_row *f, enum frame_record *what, struct err *e);
-/* Is exactly this frame stored?  Fills *f if so. */
+/* The name of a session in schemes 4 and 5, as in struct frame_row. */
+void registry_boot_session(uint64_t serial, uint8_t gen, uint32_t boot, uint8_t session[32]);
+/* Is exactly this frame stored?  Fills *f if so; sid of an OPEN alone, boot in 3, 4, 5, 7, 8. */
 enum err_code registry_frame_find(struct registry *r, const uint8_t *frame, size_t len, struct frame_row *f, bool *found,
                                   struct err *e);
 /* OPEN rows whose sid starts with these 2 or 4 bytes, newest first, at most 16. */
 typedef enum err_code registry_frame_each(void *io, const struct frame_row *f, struct err *e);
 enum err_code registry_sessions(struct registry *r, const uint8_t *sid, size_t sid_len, registry_frame_each *each, void *io,
                                 struct err *e);
+/* The same of one fleet alone. */
+enum err_code registry_fleet_sessions(struct registry *r, uint16_t fleet, const uint8_t *sid, size_t sid_len,
+                                      registry_frame_each *each, void *io, struct err *e);
+
+/* What was refused and kept of this device, oldest first. */
+struct evidence {
+    const char *kind; /* "clone"; until the call returns, like frame */
+    const uint8_t *frame;
+    size_t frame_len;
+    char received[REG_TIME];
+};
+typedef enum err_code registry_evidence_each(void *io, const struct evidence *v, struct err *e);
+enum err_code registry_evidence(struct registry *r, uint64_t serial, registry_evidence_each *each, void *io, struct err *e);
 
 /* ---- events ---- */
 

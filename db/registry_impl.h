@@ -43,4 +43,22 @@ void mark_close(struct registry *r);
 
 void serial_text(uint64_t serial, char out[17]);
 
+/* Inside the open transaction, all of these: db/step.c.  move is a step's UPDATE alone; quarantine and advance are whole. */
+enum err_code step_advance(struct registry *r, const char *serial, enum device_state from, enum device_state to,
+                           const char *detail, struct err *e);
+enum err_code step_quarantine(struct registry *r, const char *serial, enum device_state from, const char *reason,
+                              struct err *e);
+/* Room that the intent set aside is given back: one share, or all. */
+enum err_code ballast_give(struct registry *r, const char *serial, bool all, struct err *e);
+
+/* How a frame's session is named in the registry; returns its length: 32, or BOOT_SESSION in schemes 4 and 5. */
+enum { BOOT_SESSION = 12 };
+size_t frame_session(const struct frame_row *f, uint8_t session[32]);
+
+/* A new frame raises what was seen of its device: db/seen.c. */
+enum err_code seen_frame(struct registry *r, const struct frame_row *f, struct err *e);
+
+/* A frame of that generation opened: a pending one is confirmed; *ended: a later one rules.  db/generation.c. */
+enum err_code generation_heard(struct registry *r, uint64_t serial, uint8_t gen, bool *ended, struct err *e);
+
 #endif

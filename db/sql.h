@@ -30,6 +30,9 @@ enum err_code sql_run(struct sql *s, long *changed, struct err *e, const char *s
 /* As sql_run, but a broken UNIQUE constraint is no error: *unique is false and nothing was written. */
 enum err_code sql_insert(struct sql *s, bool *unique, struct err *e, const char *statement, const char *types, ...);
 
+/* The first column of the first row as a number; *value is untouched when there is no row. */
+enum err_code sql_int_of(struct sql *s, int64_t *value, struct err *e, const char *statement, const char *types, ...);
+
 /* Rows one by one: sql_query, then sql_next until *more is false; sql_done at the end in every case (NULL is fine). */
 enum err_code sql_query(struct sql *s, struct sql_row **row, struct err *e, const char *statement, const char *types, ...);
 enum err_code sql_next(struct sql_row *row, bool *more, struct err *e);

@@ -8,7 +8,7 @@
 
 #include "db/fault.h"
 
-enum { KEPT_MAX = 48 }; /* more than the statements that this room has */
+enum { KEPT_MAX = 96 }; /* more than the statements that this room has */
 
 struct sql {
     sqlite3 *db;
@@ -213,6 +213,25 @@ enum err_code sql_insert(struct sql *s, bool *unique, struct err *e, const char 
     va_start(ap, types);
     enum err_code rc = run(s, NULL, unique, e, statement, types, ap);
     va_end(ap);
+    return rc;
+}
+
+enum err_code sql_int_of(struct sql *s, int64_t *value, struct err *e, const char *statement, const char *types, ...)
+{
+    sqlite3_stmt *stmt = NULL;
+    va_list ap;
+
+    va_start(ap, types);
+    enum err_code rc = prepare(s, &stmt, statement, types, ap, e);
+    va_end(ap);
+    if (rc != ERR_OK)
+        return rc;
+    const int step = sqlite3_step(stmt);
+    if (step == SQLITE_ROW)
+        *value = sqlite3_column_int64(stmt, 0);
+    else if (step != SQLITE_DONE)
+        rc = fail(s, statement, e);
+    keep(s, stmt);
     return rc;
 }
 

@@ -6,7 +6,7 @@
 
 /* Rows set aside at the intent, one given back by each record up to DONE; 4 KiB is a page of the file and room for an event.
  */
-enum { BALLAST_ROWS = 5, BALLAST_BYTES = 8192 };
+enum { BALLAST_ROWS = 7, BALLAST_BYTES = 8192 };
 
 /* The steps of the transaction.  KEYED and BURNING have calls of their own; every state may be quarantined by its own call.
  */
@@ -61,7 +61,7 @@ static enum err_code ballast_press(struct registry *r, const char *serial, struc
     return sql_run(r->sql, NULL, e, "UPDATE ballast SET filler = ? WHERE serial = ?", "bt", other, sizeof other, serial);
 }
 
-static enum err_code ballast_give(struct registry *r, const char *serial, bool all, struct err *e)
+enum err_code ballast_give(struct registry *r, const char *serial, bool all, struct err *e)
 {
     return sql_run(r->sql, NULL, e,
                    all ? "DELETE FROM ballast WHERE serial = ?"
@@ -142,11 +142,15 @@ static const char *step_event(enum device_state from, enum device_state to)
     return NULL;
 }
 
-static enum err_code advance(struct registry *r, const char *serial, enum device_state from, enum device_state to,
-                             const char *event, const char *detail, struct err *e)
+enum err_code step_advance(struct registry *r, const char *serial, enum device_state from, enum device_state to,
+                           const char *detail, struct err *e)
 {
+    const char *event = step_event(from, to);
     enum err_code rc;
 
+    if (event == NULL)
+        return err_set(e, &db_fault[DB_STATE_CHANGED], "advance", NULL, 0, "device %s: %s to %s is no step", serial,
+                       device_state_name(from), device_state_name(to));
     if ((rc = ballast_give(r, serial, to == DEV_DONE, e)) != ERR_OK || (rc = move(r, serial, from, to, e)) != ERR_OK)
         return rc;
     return event_append(r, event, (const char *const[]){ "serial", serial, detail != NULL ? "detail" : NULL, detail, NULL },
@@ -157,20 +161,14 @@ enum err_code registry_advance(struct registry *r, uint64_t serial, enum device_
                                const char *detail, struct err *e)
 {
     char text[17];
-    const char *event = step_event(from, to);
-    enum err_code rc;
+    enum err_code rc = registry_begin(r, e);
 
     serial_text(serial, text);
-    if (event == NULL)
-        return err_set(e, &db_fault[DB_STATE_CHANGED], "advance", NULL, 0, "device %s: %s to %s is no step", text,
-                       device_state_name(from), device_state_name(to));
-    if ((rc = registry_begin(r, e)) != ERR_OK)
-        return rc;
-    return registry_end(r, advance(r, text, from, to, event, detail, e), e);
+    return rc != ERR_OK ? rc : registry_end(r, step_advance(r, text, from, to, detail, e), e);
 }
 
-static enum err_code quarantine(struct registry *r, const char *serial, enum device_state from, const char *reason,
-                                struct err *e)
+enum err_code step_quarantine(struct registry *r, const char *serial, enum device_state from, const char *reason,
+                              struct err *e)
 {
     enum err_code rc;
 
@@ -187,5 +185,5 @@ enum err_code registry_quarantine(struct registry *r, uint64_t serial, enum devi
     enum err_code rc = registry_begin(r, e);
 
     serial_text(serial, text);
-    return rc != ERR_OK ? rc : registry_end(r, quarantine(r, text, from, reason, e), e);
+    return rc != ERR_OK ? rc : registry_end(r, step_quarantine(r, text, from, reason, e), e);
 }

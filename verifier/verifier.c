@@ -91,7 +91,10 @@ static enum err_code hear(struct job *j, const char **why, struct err *e)
 /* It opened: record it, and only then let its data out. */
 static enum err_code deliver(struct job *j, struct err *e)
 {
-    struct frame_row row = { .serial = j->device.serial, .ctr = j->f.counter, .frame_len = (uint16_t)j->f.len };
+    struct frame_row row = { .serial = j->device.serial,
+                             .scheme = scheme_by_name(j->out->scheme)->id,
+                             .ctr = j->f.counter,
+                             .frame_len = (uint16_t)j->f.len };
     enum frame_record what = FRAME_NEW;
     bool found = false;
     enum err_code rc;

@@ -281,7 +281,7 @@ static void test_every_step_leaves_its_event_with_its_leaf_hash(void **state)
 
 static struct frame_row sample_frame(const struct device *d, uint8_t session, uint64_t ctr, uint8_t fill)
 {
-    struct frame_row f = { .serial = d->serial, .ctr = ctr, .frame_len = 28 };
+    struct frame_row f = { .serial = d->serial, .scheme = 1, .ctr = ctr, .frame_len = 28 };
 
     memset(f.session, session, sizeof f.session);
     memset(f.sid, session, sizeof f.sid);

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "db/device_key.h"
 #include "db/registry.h"
 
 enum { FILLS = 48, FILL_STEP = 90 }; /* events of growing number shift where the pages end: more than a page of them */
@@ -50,10 +51,10 @@ static void expect(enum err_code rc)
 }
 
 /* A device with its intent, in a registry with so much more in its log. */
-static uint64_t intent(struct registry *r, int fill)
+static uint64_t intent(struct registry *r, uint8_t scheme, int fill)
 {
     static const uint8_t image[REG_IMAGE] = { 1 }, digest[32] = { 2 }, uid[REG_UID] = { 3 };
-    struct product p = { .name = "meter", .chip = "stm32l476", .scheme = 1, .suite = 1, .sid_len = 2, .ctr_len = 1 };
+    struct product p = { .name = "meter", .chip = "stm32l476", .scheme = scheme, .suite = 1, .sid_len = 2, .ctr_len = 1 };
     struct wrapped_key k = { .role = "server", .blob_len = 40, .kek = "kek", .profile = "softhsm2" };
     char text[FILL_STEP + 1];
     struct device d;
@@ -86,29 +87,35 @@ static void no_file_grows(void)
         _exit(4);
 }
 
-static void child(int fill)
+/* Scheme 8: the chip tells its key after the intent, and it is pinned with the last record. */
+static void child(uint8_t scheme, int fill)
 {
     static const enum device_state way[] = { DEV_BURNING, DEV_VERIFIED, DEV_PROVED, DEV_LOCKED, DEV_DONE };
+    static const uint8_t x[32] = { 4 }, image[REG_IMAGE] = { 5 };
     struct registry *r = NULL;
 
     expect(registry_open(&r, path, REGISTRY_CREATE, &e));
-    const uint64_t serial = intent(r, fill);
+    const uint64_t serial = intent(r, scheme, fill);
     no_file_grows();
+    if (scheme == 8)
+        expect(registry_chip_made(r, serial, x, image, &e));
     for (size_t i = 1; i < sizeof way / sizeof *way; i++)
-        expect(registry_advance(r, serial, way[i - 1], way[i], "rdp 1", &e));
+        if (scheme == 8 && way[i] == DEV_DONE)
+            expect(registry_done_pinned(r, serial, x, "rdp 1", &e));
+        else
+            expect(registry_advance(r, serial, way[i - 1], way[i], "rdp 1", &e));
     registry_close(r);
     _exit(0);
 }
 
-static void test_after_an_intent_the_records_up_to_done_need_no_more_room(void **state)
+static void to_done(uint8_t scheme)
 {
-    (void)state;
     for (int fill = 0; fill < FILLS; fill++) {
         char journal[128];
         int status;
         const pid_t pid = fork();
         if (pid == 0)
-            child(fill);
+            child(scheme, fill);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         if (status != 0)
             fail_msg("with %d more events: status %x", fill, (unsigned)status);
@@ -118,10 +125,23 @@ static void test_after_an_intent_the_records_up_to_done_need_no_more_room(void *
     }
 }
 
+static void test_after_an_intent_the_records_up_to_done_need_no_more_room(void **state)
+{
+    (void)state;
+    to_done(1);
+}
+
+static void test_after_an_intent_the_chips_key_and_its_pin_need_no_more_room(void **state)
+{
+    (void)state;
+    to_done(8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_after_an_intent_the_records_up_to_done_need_no_more_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_after_an_intent_the_chips_key_and_its_pin_need_no_more_room, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,7 @@ static void test_a_session_with_the_same_sid_on_the_air_does_not_hide_the_right_
 static void test_each_stored_session_with_that_sid_is_tried_the_newest_first(void **state)
 {
     static struct message second;
-    struct frame_row row = { .serial = line.r.serial };
+    struct frame_row row = { .serial = line.r.serial, .scheme = 1 };
     enum frame_record what;
 
     (void)state;

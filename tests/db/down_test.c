@@ -1,0 +1,244 @@
+#include "tests/db/schemes.h"
+
+#include <sys/wait.h>
+
+#include "db/down.h"
+#include "db/mark.h"
+
+static uint8_t next(struct bench *b, struct registry *r, const struct frame_row *f)
+{
+    uint8_t ctr = 0;
+
+    assert_int_equal(registry_down_next(r, f, &ctr, &b->e), ERR_OK);
+    return ctr;
+}
+
+static uint64_t queue(struct bench *b, uint64_t serial, uint8_t fill)
+{
+    uint8_t payload[20];
+    uint64_t id = 0;
+
+    memset(payload, fill, sizeof payload);
+    assert_int_equal(registry_down_queue(b->r, serial, payload, sizeof payload, &id, &b->e), ERR_OK);
+    return id;
+}
+
+/* The first byte of what was taken; 0: nothing waits. */
+static uint8_t take(struct bench *b, struct registry *r, const struct frame_row *f, struct down *d)
+{
+    bool found = false;
+
+    assert_int_equal(registry_down_take(r, f, d, &found, &b->e), ERR_OK);
+    return found ? d->payload[0] : 0;
+}
+
+static void test_a_counter_is_given_once_whoever_asks(void **state)
+{
+    struct bench *b = *state;
+    const struct frame_row f = frame(done(b, 1), 1, 0x11, 0, 1), g = frame(f.serial, 1, 0x12, 0, 2);
+
+    assert_int_equal(next(b, b->r, &f), 1);
+    assert_int_equal(next(b, b->other, &f), 2);
+    assert_int_equal(next(b, b->r, &g), 1); /* a session counts for itself */
+    assert_int_equal(next(b, b->r, &f), 3);
+    assert_int_equal(ask(b, "SELECT count(*) FROM down"), 4);
+}
+
+static void test_in_schemes_4_and_5_each_boot_counts_for_itself(void **state)
+{
+    struct bench *b = *state;
+    struct frame_row f = frame(done(b, 5), 5, 0, 1, 1);
+
+    f.boot = 7;
+    assert_int_equal(next(b, b->r, &f), 1);
+    memset(f.session, 0xEE, sizeof f.session); /* is not looked at */
+    assert_int_equal(next(b, b->r, &f), 2);
+    f.boot = 8;
+    assert_int_equal(next(b, b->r, &f), 1);
+    f.gen = 1;
+    assert_int_equal(next(b, b->r, &f), 1);
+}
+
+static void test_a_counter_that_was_not_committed_is_still_to_be_had(void **state)
+{
+    struct bench *b = *state;
+    const struct frame_row f = frame(done(b, 1), 1, 0x11, 0, 1);
+    uint8_t ctr = 0;
+
+    assert_int_equal(registry_batch_begin(b->r, &b->e), ERR_OK);
+    assert_int_equal(registry_down_next(b->r, &f, &ctr, &b->e), ERR_OK);
+    registry_batch_drop(b->r);
+    assert_int_equal(next(b, b->r, &f), 1);
+}
+
+static void test_two_processes_never_draw_the_same_counter(void **state)
+{
+    struct bench *b = *state;
+    const struct frame_row f = frame(done(b, 1), 1, 0x11, 0, 1);
+    enum { EACH = 20 };
+
+    for (int child = 0; child < 2; child++)
+        if (fork() == 0) {
+            struct registry *r;
+            uint8_t ctr, last = 0;
+            bool ok = registry_open(&r, b->path, REGISTRY_WRITE, &b->e) == ERR_OK;
+            for (int i = 0; i < EACH && ok; i++, last = ctr)
+                ok = registry_down_next(r, &f, &ctr, &b->e) == ERR_OK && ctr > last;
+            _exit(ok ? 0 : 1); /* UNIQUE (session, ctr) refuses one drawn twice */
+        }
+    for (int child = 0, status; child < 2; child++) {
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(next(b, b->r, &f), 2 * EACH + 1);
+}
+
+static void test_after_255_counters_the_session_is_used_up(void **state)
+{
+    struct bench *b = *state;
+    const struct frame_row f = frame(done(b, 1), 1, 0x11, 0, 1);
+    struct down d;
+    uint8_t ctr = 0;
+    bool found;
+
+    for (unsigned i = 1; i <= 255; i++)
+        assert_int_equal(next(b, b->r, &f), i);
+    refused(b, registry_down_next(b->r, &f, &ctr, &b->e), DB_DOWN_USED_UP);
+    queue(b, f.serial, 1);
+    refused(b, registry_down_take(b->r, &f, &d, &found, &b->e), DB_DOWN_USED_UP);
+    assert_false(found);
+    const struct frame_row later = frame(f.serial, 1, 0x12, 0, 2);
+    assert_int_equal(take(b, b->r, &later, &d), 1); /* it waited */
+}
+
+static void test_what_waits_is_taken_once_in_a_session_in_order(void **state)
+{
+    struct bench *b = *state;
+    const struct frame_row f = frame(done(b, 1), 1, 0x11, 0, 1), g = frame(f.serial, 1, 0x12, 0, 2);
+    struct down d;
+
+    const uint64_t first = queue(b, f.serial, 0xA1);
+    queue(b, f.serial, 0xA2);
+    queue(b, done(b, 1), 0xB1); /* another device's */
+    assert_int_equal(take(b, b->r, &f, &d), 0xA1);
+    assert_int_equal(d.id, first);
+    assert_int_equal(d.len, 20);
+    assert_int_equal(d.ctr, 1);
+    assert_int_equal(take(b, b->other, &f, &d), 0xA2); /* another worker gets the next one */
+    assert_int_equal(d.ctr, 2);
+    assert_int_equal(take(b, b->r, &f, &d), 0);
+    assert_int_equal(registry_down_done(b->r, first, "delivered", &b->e), ERR_OK);
+    assert_int_equal(take(b, b->r, &g, &d), 0xA2); /* not done: again in the next session */
+    assert_int_equal(take(b, b->r, &g, &d), 0);
+    refused(b, registry_down_done(b->r, first, "delivered", &b->e), DB_DOWN_UNKNOWN);
+    assert_int_equal(events(b, "down.queued"), 3);
+    assert_int_equal(events(b, "down.done"), 1);
+}
+
+static void test_an_id_is_never_given_again(void **state)
+{
+    struct bench *b = *state;
+    const uint64_t serial = done(b, 1), first = queue(b, serial, 1);
+
+    assert_int_equal(registry_down_done(b->r, first, NULL, &b->e), ERR_OK);
+    assert_int_not_equal(queue(b, serial, 2), first);
+}
+
+static enum err_code count(void *io, const struct down *d, struct err *e)
+{
+    (void)e;
+    assert_int_equal(d->ctr, 0);
+    ++*(int *)io;
+    return ERR_OK;
+}
+
+static void test_the_queue_of_a_device_is_bounded(void **state)
+{
+    struct bench *b = *state;
+    const uint64_t serial = done(b, 1), other = done(b, 1);
+    const uint8_t payload[DOWN_PAYLOAD_MAX + 1] = { 1 };
+    uint64_t id;
+    int n = 0;
+
+    for (uint8_t i = 1; i <= DOWN_WAITING_MAX; i++)
+        queue(b, serial, i);
+    refused(b, registry_down_queue(b->r, serial, payload, 1, &id, &b->e), DB_DOWN_FULL);
+    queue(b, other, 1);
+    assert_int_equal(registry_down_queue(b->r, other, payload, DOWN_PAYLOAD_MAX, &id, &b->e), ERR_OK);
+    refused(b, registry_down_queue(b->r, other, payload, sizeof payload, &id, &b->e), DB_BUG);
+    refused(b, registry_down_queue(b->r, other, payload, 0, &id, &b->e), DB_BUG);
+    refused(b, registry_down_queue(b->r, 99, payload, 1, &id, &b->e), DB_DEVICE_UNKNOWN);
+    assert_int_equal(registry_down_list(b->r, serial, count, &n, &b->e), ERR_OK);
+    assert_int_equal(n, DOWN_WAITING_MAX);
+    assert_int_equal(registry_down_list(b->r, 0, count, &n, &b->e), ERR_OK);
+    assert_int_equal(n, 2 * DOWN_WAITING_MAX + 2);
+}
+
+/* ---- an older copy ---- */
+
+static void copy(struct bench *b, const char *from, const char *to)
+{
+    char command[256];
+
+    (void)snprintf(command, sizeof command, "cp '%s/%s' '%s/%s'", b->dir, from, b->dir, to);
+    assert_int_equal(system(command), 0);
+}
+
+static void reopen(struct bench *b)
+{
+    registry_close(b->r);
+    registry_close(b->other);
+    assert_int_equal(registry_open(&b->r, b->path, REGISTRY_WRITE, &b->e), ERR_OK);
+    assert_int_equal(registry_open(&b->other, b->path, REGISTRY_WRITE, &b->e), ERR_OK);
+}
+
+static void test_after_an_older_copy_nothing_goes_down_into_what_it_knows(void **state)
+{
+    struct bench *b = *state;
+    struct frame_row f = frame(done(b, 1), 1, 0x11, 0, 1), later = frame(f.serial, 1, 0x12, 0, 2),
+                     boot = frame(done(b, 4), 4, 0, 1, 3), before, after;
+    char mark[MARK_PATH_MAX];
+    struct mark_view v;
+    uint8_t ctr;
+
+    boot.boot = 7;
+    before = after = boot;
+    before.boot = 6;
+    after.boot = 8;
+    after.frame[1] = 0xFF;
+    registry_mark_path(b->path, mark);
+    assert_int_equal(registry_mark_keep(b->r, mark, &v, &b->e), ERR_OK);
+    assert_int_equal(record(b, &f), FRAME_NEW);
+    assert_int_equal(record(b, &boot), FRAME_NEW);
+    copy(b, "registry.db", "older");
+    assert_int_equal(next(b, b->r, &f), 1); /* lost with all that came after the copy */
+    assert_int_equal(registry_event(b->r, "test.later", NULL, &b->e), ERR_OK);
+    copy(b, "older", "registry.db");
+    reopen(b);
+    assert_int_equal(registry_mark_accept(b->r, mark, "lost", &v, &b->e), ERR_OK);
+    assert_int_equal(v.found, MARK_OLDER);
+
+    refused(b, registry_down_next(b->r, &f, &ctr, &b->e), DB_DOWN_USED_UP);
+    refused(b, registry_down_next(b->r, &boot, &ctr, &b->e), DB_DOWN_USED_UP);
+    refused(b, registry_down_next(b->r, &before, &ctr, &b->e), DB_DOWN_USED_UP);
+    assert_int_equal(record(b, &later), FRAME_NEW);
+    assert_int_equal(record(b, &after), FRAME_NEW);
+    assert_int_equal(next(b, b->r, &later), 1);
+    assert_int_equal(next(b, b->r, &after), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_a_counter_is_given_once_whoever_asks),
+        T(test_in_schemes_4_and_5_each_boot_counts_for_itself),
+        T(test_a_counter_that_was_not_committed_is_still_to_be_had),
+        T(test_two_processes_never_draw_the_same_counter),
+        T(test_after_255_counters_the_session_is_used_up),
+        T(test_what_waits_is_taken_once_in_a_session_in_order),
+        T(test_an_id_is_never_given_again),
+        T(test_the_queue_of_a_device_is_bounded),
+        T(test_after_an_older_copy_nothing_goes_down_into_what_it_knows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
