@@ -27,9 +27,7 @@ static enum err_code look(struct hsm *h, const struct doom *d, CK_OBJECT_CLASS c
 /* A cut one has no value: the template can't be compared, and there is nothing to lose. */
 static bool is_ours(struct hsm *h, const struct doom *d, CK_OBJECT_HANDLE private)
 {
-    uint8_t bytes[HSM_RSA_BYTES + 1];
-
-    return key_bytes(h, private, pair_of(d->kind)->whole, bytes, sizeof bytes) == 0 ||
+    return !pair_has_value(h, private) ||
            template_differs(h->f, h->work, private, d->kind, KEY_MADE, &h->module->profile) == NULL;
 }
 

@@ -42,12 +42,12 @@ static CK_RV prove_x25519(struct hsm *h, CK_OBJECT_HANDLE private, const uint8_t
 }
 
 static const struct pair pairs[HSM_KEY_KINDS] = {
-    [HSM_SIGNER] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, CKA_EC_PARAMS, read_p256, NULL },
-    [HSM_LOG_SIGNER] = { "Ed25519", CKM_EC_EDWARDS_KEY_PAIR_GEN, 32, CKA_EC_PARAMS, read_32, NULL },
-    [HSM_RA] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, CKA_EC_PARAMS, read_p256, NULL },
-    [HSM_FLEET] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, CKA_EC_PARAMS, read_p256, prove_p256 },
-    [HSM_FLEET_X25519] = { "X25519", 0, 32, CKA_EC_PARAMS, read_32, prove_x25519 },
-    [HSM_RSA] = { "RSA-4096", CKM_RSA_PKCS_KEY_PAIR_GEN, HSM_RSA_BYTES + 4, CKA_MODULUS, rsa_read_public, rsa_prove },
+    [HSM_SIGNER] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, NULL },
+    [HSM_LOG_SIGNER] = { "Ed25519", CKM_EC_EDWARDS_KEY_PAIR_GEN, 32, read_32, NULL },
+    [HSM_RA] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, NULL },
+    [HSM_FLEET] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, prove_p256 },
+    [HSM_FLEET_X25519] = { "X25519", 0, 32, read_32, prove_x25519 },
+    [HSM_RSA] = { "RSA-4096", CKM_RSA_PKCS_KEY_PAIR_GEN, HSM_RSA_BYTES + 4, rsa_read_public, rsa_prove },
 };
 
 const struct pair *pair_of(enum hsm_key_kind kind)
@@ -99,11 +99,17 @@ static bool is_odd(struct hsm *h, CK_OBJECT_HANDLE private)
            (pk[64] & 1) != 0;
 }
 
+bool pair_has_value(struct hsm *h, CK_OBJECT_HANDLE private)
+{
+    uint8_t bytes[2 * HSM_RSA_BYTES];
+
+    return key_bytes(h, private, CKA_EC_PARAMS, bytes, sizeof bytes) > 0 ||
+           key_bytes(h, private, CKA_MODULUS, bytes, sizeof bytes) > 0;
+}
+
 bool pair_is_whole(struct hsm *h, CK_OBJECT_HANDLE private, enum hsm_key_kind kind)
 {
-    uint8_t bytes[HSM_RSA_BYTES + 1];
-
-    return key_bytes(h, private, pairs[kind].whole, bytes, sizeof bytes) > 0 && (kind != HSM_RA || !is_odd(h, private));
+    return pair_has_value(h, private) && (kind != HSM_RA || !is_odd(h, private));
 }
 
 void pair_kcv(const struct hsm_key *k, uint8_t kcv[3])

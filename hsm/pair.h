@@ -6,10 +6,9 @@
 #include "hsm/token.h"
 
 struct pair {
-    const char *type;        /* for messages: "P-256" */
-    CK_MECHANISM_TYPE make;  /* of X25519 the profile's */
-    size_t pk_len;           /* of k->pk: 65, 32, or n512 | e4 */
-    CK_ATTRIBUTE_TYPE whole; /* the private half has it only when it has its value */
+    const char *type;       /* for messages: "P-256" */
+    CK_MECHANISM_TYPE make; /* of X25519 the profile's */
+    size_t pk_len;          /* of k->pk: 65, 32, or n512 | e4 */
     CK_RV (*read)(struct hsm *h, CK_OBJECT_HANDLE public, uint8_t *pk);
     /* Private and public half belong together.  NULL: each of its results is verified, or it gives none. */
     CK_RV (*prove)(struct hsm *h, CK_OBJECT_HANDLE private, const uint8_t *pk, bool *good);
@@ -17,6 +16,10 @@ struct pair {
 
 /* NULL: the kind is a secret key. */
 const struct pair *pair_of(enum hsm_key_kind kind);
+
+/* The private half of some kind has what comes with its value: false, its making was cut.  Whatever the kind: a key of
+ * another one must never be taken for a cut one. */
+bool pair_has_value(struct hsm *h, CK_OBJECT_HANDLE private);
 
 /* Not cut in its making; of an RA key also: its y is even. */
 bool pair_is_whole(struct hsm *h, CK_OBJECT_HANDLE private, enum hsm_key_kind kind);
