@@ -110,11 +110,11 @@ static bool read_check_value(struct hsm *h, CK_OBJECT_HANDLE o, uint8_t kcv[3])
  * signed anything, and is passed over. */
 bool key_is_whole(struct hsm *h, CK_OBJECT_HANDLE o, enum hsm_key_kind kind)
 {
-    uint8_t bytes[HSM_RSA_BYTES + 1];
+    uint8_t kcv[3];
 
     if (pair_of(kind) != NULL)
         return pair_is_whole(h, o, kind);
-    return read_check_value(h, o, bytes);
+    return read_check_value(h, o, kcv);
 }
 
 static enum err_code find_key(struct hsm_key *k, CK_OBJECT_HANDLE *out, struct err *e)

@@ -68,6 +68,10 @@ static bool is_of(struct hsm *h, CK_OBJECT_HANDLE o, enum hsm_key_kind kind, enu
 static void find_kind(struct hsm *h, CK_OBJECT_HANDLE o, struct hsm_key_info *k)
 {
     k->state = HSM_KEY_WHOLE;
+    k->kind = HSM_KEK_SECRET; /* a copy of it differs from one of a KEK by its label only */
+    k->copied = strcmp(k->label, "kek-secret") == 0 && is_of(h, o, k->kind, KEY_COPIED);
+    if (k->copied)
+        return;
     for (k->kind = 0; k->kind < HSM_KEY_KINDS; k->kind++) {
         k->copied = false;
         if (is_of(h, o, k->kind, KEY_MADE))
@@ -83,15 +87,13 @@ static void find_kind(struct hsm *h, CK_OBJECT_HANDLE o, struct hsm_key_info *k)
 /* No value: see key_is_whole.  By class only, for the rest may not be there either. */
 static bool is_cut(struct hsm *h, CK_OBJECT_HANDLE o)
 {
-    uint8_t bytes[HSM_RSA_BYTES + 1];
     CK_OBJECT_CLASS class = 0;
 
     if (key_bytes(h, o, CKA_CLASS, &class, sizeof class) != sizeof class)
         return true;
     if (class == CKO_SECRET_KEY)
         return !key_is_whole(h, o, HSM_KEK);
-    return key_bytes(h, o, CKA_EC_PARAMS, bytes, sizeof bytes) == 0 &&
-           key_bytes(h, o, CKA_MODULUS, bytes, sizeof bytes) == 0;
+    return !pair_has_value(h, o);
 }
 
 static void show_public(const struct hsm_key *k, struct hsm_key_info *info)
