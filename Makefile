@@ -70,6 +70,7 @@ build/tests/fakes/pkcs11/fake.so build/asan/tests/fakes/pkcs11/fake.so: tests/fa
 	@mkdir -p $(@D)
 	$(Q)gcc $(CFLAGS) -O2 -shared -fPIC -o $@ $<
 build/tests/hsm/fake_test build/asan/tests/hsm/fake_test: %/tests/hsm/fake_test: | %/tests/fakes/pkcs11/fake.so
+build/tests/hsm/pair_test build/asan/tests/hsm/pair_test: %/tests/hsm/pair_test: | %/tests/fakes/pkcs11/fake.so
 comma   := ,
 build/tests/station/fail_test build/asan/tests/station/fail_test: \
     LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(shell cat tests/station/fail_test.wrap))

@@ -43,6 +43,15 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_ACCEPT,
               OPT_ALL,
               OPT_MAN,
+              OPT_ROLE,
+              OPT_FLEET,
+              OPT_SUITE,
+              OPT_EPOCH,
+              OPT_RSA,
+              OPT_RA,
+              OPT_BACKUP_RA,
+              OPT_FORCE,
+              OPT_REASON,
               OPTS
 };
 

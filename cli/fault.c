@@ -132,10 +132,20 @@ const struct fault cli_fault[CLI_FAULTS] = {
                              "give one or more codes, or --all, or --man", FATE_BY_CODE },
     [CLI_DIFFERS] = { "registry-differs", ERR_CONFIG, "the registry contradicts itself; nothing was burned",
                       "see every difference with `fuseline reconcile`", FATE_BY_CODE },
-    [CLI_REASON] = { "bad-reason", ERR_USAGE, "the reason is 1 to 200 bytes of text on one line",
-                     "say in a few words why the older registry is to be used", FATE_BY_CODE },
+    [CLI_REASON] = { "bad-reason", ERR_USAGE, "the reason is 1 to 200 bytes of text on one line", "say in a few words why",
+                     FATE_BY_CODE },
     [CLI_NOTHING_ACCEPTED] = { "registry-not-older", ERR_NO, "the registry is no older copy: there is nothing to accept",
                                "go on without --accept-registry", FATE_RETRY },
+    [CLI_ROLE] = { "unknown-role", ERR_USAGE, "no such role", "use line, server, log or vault", FATE_BY_CODE },
+    [CLI_KEY_CHOICE] = { "key-choice", ERR_USAGE, "which key is to be made must be said in exactly one way",
+                         "give one of --fleet, --rsa, --ra and --backup-ra", FATE_BY_CODE },
+    [CLI_KEY_NEEDED] = { "key-needed", ERR_CONFLICT,
+                         "devices may still need the key: without it what they send is never read",
+                         "wait till every device has moved; or, by an officer's word, --force --reason TEXT", FATE_RETRY },
+    [CLI_KEY_RETIRED] = { "key-retired", ERR_CONFLICT, "a key of that name was retired, and its number is never used again",
+                          "make the key of the next epoch: --epoch N", FATE_RETRY },
+    [CLI_FORCE] = { "force-reason", ERR_USAGE, "--force and --reason go together",
+                    "say in a few words why the key is to be destroyed all the same", FATE_BY_CODE },
 };
 
 const struct fault *fault_walk(size_t i)

@@ -68,6 +68,11 @@ enum cli_fault_id {
     CLI_DIFFERS,        /* the registry, from itself */
     CLI_REASON,         /* of --accept-registry */
     CLI_NOTHING_ACCEPTED,
+    CLI_ROLE,        /* of --role */
+    CLI_KEY_CHOICE,  /* options of `key new` that do not go together */
+    CLI_KEY_NEEDED,  /* it is not known that nobody needs it */
+    CLI_KEY_RETIRED, /* it was, and its number is used */
+    CLI_FORCE,       /* --force and --reason go together */
     CLI_FAULTS
 };
 

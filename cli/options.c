@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,4 +225,16 @@ enum err_code options_number(const struct app *app, enum opt_id id, unsigned lon
         return err_set(e, &cli_fault[CLI_BAD_NUMBER], "parse", NULL, 0, "'%s' is not in 0..%lu", text, max);
     *out = value;
     return ERR_OK;
+}
+
+enum err_code options_reason(const char *reason, const char *name, struct err *e)
+{
+    const size_t len = strlen(reason);
+    json_t *text = json_string(reason); /* NULL: no UTF-8 */
+    bool ok = text != NULL && len <= 200;
+
+    json_decref(text);
+    for (size_t i = 0; i < len; i++)
+        ok = ok && (unsigned char)reason[i] >= 0x20 && reason[i] != 0x7F;
+    return ok ? ERR_OK : err_set(e, &cli_fault[CLI_REASON], "parse", NULL, 0, "%s", name);
 }

@@ -14,4 +14,7 @@ enum err_code options_parse(struct app *app, int argc, char *argv[], struct err 
 enum err_code options_number(const struct app *app, enum opt_id id, unsigned long max, unsigned long *out, struct err *e)
     __attribute__((warn_unused_result));
 
+/* A reason for the log: text of at most 200 bytes on one line.  name: of the option, "--reason". */
+enum err_code options_reason(const char *reason, const char *name, struct err *e) __attribute__((warn_unused_result));
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "cli/fault.h"
 #include "cli/line.h"
+#include "cli/options.h"
 #include "cli/prepare.h"
 #include "cli/slot.h"
 #include "cli/token.h"
@@ -23,23 +24,11 @@ struct work {
 
 /* ---- the registry ---- */
 
-static enum err_code take_reason(const char *reason, struct err *e)
-{
-    const size_t len = strlen(reason);
-    json_t *text = json_string(reason); /* NULL: no UTF-8 */
-    bool ok = text != NULL && len <= 200;
-
-    json_decref(text);
-    for (size_t i = 0; i < len; i++)
-        ok = ok && (unsigned char)reason[i] >= 0x20 && reason[i] != 0x7F;
-    return ok ? ERR_OK : err_set(e, &cli_fault[CLI_REASON], "parse", NULL, 0, "--accept-registry");
-}
-
 static enum err_code open_registry(struct app *app, struct err *e)
 {
     const char *reason = app->opt[OPT_ACCEPT];
     bool accepted = false;
-    enum err_code rc = reason != NULL ? take_reason(reason, e) : ERR_OK;
+    enum err_code rc = reason != NULL ? options_reason(reason, "--accept-registry", e) : ERR_OK;
 
     if (rc == ERR_OK)
         rc = prepare(app, CMD_CONFIG, e);

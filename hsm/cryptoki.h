@@ -10,6 +10,10 @@
 #ifndef CKM_AES_KEY_WRAP_KWP
 #define CKM_AES_KEY_WRAP_KWP 0x210BUL /* PKCS#11 v3.0 s.2.14; NSS */
 #endif
+#ifndef CKK_EC_MONTGOMERY
+#define CKK_EC_MONTGOMERY 0x41UL /* PKCS#11 v3.0 s.2.3.5 */
+#define CKM_EC_MONTGOMERY_KEY_PAIR_GEN 0x1056UL
+#endif
 #define CKA_NSS_DB_NUMBER 0xD5A0DB00UL /* NSS: an EC private key is unwrapped only with its public point beside it */
 
 #endif

@@ -60,4 +60,9 @@ const struct fault hsm_fault[HSM_FAULTS] = {
                            "use another module for this role: who logs in could take keys out in clear", FATE_BY_CODE },
     [HSM_MEMORY] = { "hsm-memory", ERR_RETRY, "no memory; nothing was burned", "end other programs, then repeat",
                      FATE_BY_CODE },
+    [HSM_RSA_RANGE] = { "hsm-rsa-range", ERR_INPUT, "an RSA block is not in the range of its key: 1 to n-1",
+                        "throw away what carried it", FATE_BY_CODE },
+    [HSM_KEY_KEPT] = { "hsm-key-kept", ERR_CONFLICT, "the key was made never to be destroyed",
+                       "leave it: a key that others are wrapped under, or derived from, goes with its token only",
+                       FATE_RETRY },
 };

@@ -32,6 +32,8 @@ enum hsm_fault_id {
     HSM_TOKEN_LOST,
     HSM_NOT_ENFORCED,
     HSM_MEMORY,
+    HSM_RSA_RANGE,
+    HSM_KEY_KEPT,
     HSM_FAULTS
 };
 

@@ -2,9 +2,10 @@
  * Boundary: station, verifier, officer above; any PKCS#11 v2.40 module below.  No CK_* type crosses this header.
  * Processes: fork first, open afterwards; a struct hsm is never used across fork() or by two threads (SoftHSM2 scales by
  * processes). Secrets: PINs are wiped after login; private keys and the KEK never leave the module in clear, CKA_VALUE of
- * them is never asked for. Power: token objects are made only by hsm_key_ensure, at a ceremony; device keys are session
- * objects and die with the process. Errors: CKR codes are translated here, once (hsm/fault.h); err.native holds the CKR
- * number, err.subject the token's label. Source: PKCS#11 v2.40, RFC 7512; templates and their reasons: docs/hsm.md. */
+ * them is never asked for. Power: token objects are made only by hsm_key_ensure, and end only by hsm_key_destroy, at a
+ * ceremony; device keys are session objects and die with the process. Errors: CKR codes are translated here, once
+ * (hsm/fault.h); err.native holds the CKR number, err.subject the token's label. Source: PKCS#11 v2.40, RFC 7512; templates
+ * and their reasons: docs/hsm.md. */
 #ifndef HSM_HSM_H
 #define HSM_HSM_H
 
@@ -15,9 +16,10 @@
 #include "base/err.h"
 
 enum {
-    HSM_LABEL = 33,     /* bytes: CKA_LABEL or token label, 1..32 characters and NUL */
-    HSM_BLOB_MAX = 256, /* bytes of a wrapped key */
-    HSM_PIN_MAX = 256   /* bytes, PIN and NUL */
+    HSM_LABEL = 33,      /* bytes: CKA_LABEL or token label, 1..32 characters and NUL */
+    HSM_BLOB_MAX = 256,  /* bytes of a wrapped key */
+    HSM_RSA_BYTES = 512, /* RSA-4096: modulus, block */
+    HSM_PIN_MAX = 256    /* bytes, PIN and NUL */
 };
 
 struct hsm;     /* one logged-in token */
@@ -55,12 +57,18 @@ const char *hsm_token_label(const struct hsm *h);
 /* ---- token keys, made at a ceremony ---- */
 
 enum hsm_key_kind {
-    HSM_KEK,        /* "kek", AES-256: wraps and unwraps private keys; EXTRACTABLE only with WRAP_WITH_TRUSTED */
-    HSM_MASTER,     /* "master/LINE", AES-256: DERIVE by CKM_AES_ECB_ENCRYPT_DATA only; leaves as a KEK does */
-    HSM_SIGNER,     /* P-256: SIGN by CKM_ECDSA; never leaves */
-    HSM_KEK_SECRET, /* "kek-secret", AES-256: wraps and unwraps the 32-byte secrets of devices; leaves as a KEK does */
-    HSM_LOG_SIGNER  /* "checkpoint", Ed25519: SIGN by CKM_EDDSA; never leaves.  In a token of its own: libp11 0.4.12 finds
-                       no key at all in a token that holds an Edwards key */
+    HSM_KEK,          /* "kek", AES-256: wraps and unwraps private keys; EXTRACTABLE only with WRAP_WITH_TRUSTED */
+    HSM_MASTER,       /* "master/LINE", AES-256: DERIVE by CKM_AES_ECB_ENCRYPT_DATA only; leaves as a KEK does */
+    HSM_SIGNER,       /* P-256: SIGN by CKM_ECDSA; never leaves */
+    HSM_KEK_SECRET,   /* "kek-secret", AES-256: wraps and unwraps the 32-byte secrets of devices; leaves as a KEK does */
+    HSM_LOG_SIGNER,   /* "checkpoint", Ed25519: SIGN by CKM_EDDSA; never leaves.  In a token of its own: libp11 0.4.12 finds
+                         no key at all in a token that holds an Edwards key */
+    HSM_RA,           /* "ra", "ra-backup", P-256 with an even y: SIGN by CKM_ECDSA; never leaves.  One with an odd y is not
+                         seen, and never made: a device knows x alone (docs/protocol.md, primitives) */
+    HSM_FLEET,        /* "fleet/FLEET/EPOCH", P-256: ECDH only; never leaves, destroyed when it is retired */
+    HSM_FLEET_X25519, /* the same of suite 2; where the module's self-test at hsm_open can make and use one */
+    HSM_RSA,          /* "rsa/FLEET/EPOCH", RSA-4096, e = 65537: decrypts only; else as HSM_FLEET */
+    HSM_KEY_KINDS
 };
 
 /* The token's key of that label and kind: found, or made from this room's template, and read back attribute by attribute.
@@ -74,8 +82,33 @@ void hsm_key_free(
     struct hsm_key *k); /* destroys session objects, forgets token objects; NULL is fine, also after hsm_close */
 
 /* Key check value: which key of that label this is; public.  CKA_CHECK_VALUE of the original (a copy has the same); of a
- * signer the first bytes of SHA-256 over its public key, [65] or [32]. */
+ * pair the first bytes of SHA-256 over its public key: [65], [32], or n512 | e4. */
 enum err_code hsm_key_kcv(struct hsm_key *k, uint8_t kcv[3], struct err *e);
+
+/* What the token holds, one call of `each` for each key (a pair is one), in the token's own order. */
+enum hsm_key_state {
+    HSM_KEY_WHOLE,
+    HSM_KEY_CUT,    /* its making, or its destroying, was cut: it does nothing, and is passed over or refused */
+    HSM_KEY_FOREIGN /* not by a template of this house; kind is HSM_KEY_KINDS */
+};
+struct hsm_key_info {
+    enum hsm_key_state state;
+    enum hsm_key_kind kind;
+    char label[HSM_LABEL]; /* cut to this length, if it is longer */
+    bool copied;           /* from another token */
+    uint8_t kcv[3];        /* of a whole one */
+    uint8_t pk[65];        /* pair: its public key, 65 or 32 bytes; RSA: SHA-256(n512 | e4), 32 bytes, as devices have it */
+    size_t pk_len;         /* 0: none */
+};
+typedef enum err_code hsm_key_each(void *io, const struct hsm_key_info *k, struct err *e);
+enum err_code hsm_keys(struct hsm *h, hsm_key_each *each, void *io, struct err *e);
+
+/* Destroy the token key of that label and kind (HSM_RA, HSM_FLEET.., HSM_RSA), both halves, what a cut left of its making,
+ * and the workspace's kept copies of them.  For ever.  *destroyed (may be NULL): the token's objects that went; 0: there
+ * were none.  Power: repeat it; what a cut left of the kept copies goes at the next start of the module.
+ * ERR_CONFLICT hsm-key-kept: a kind that is never destroyed; hsm-key-wrong: the key is of another kind, all is left.
+ * Handles of the key are dead afterwards.  Backups elsewhere still hold it. */
+enum err_code hsm_key_destroy(struct hsm *h, enum hsm_key_kind kind, const char *label, unsigned *destroyed, struct err *e);
 
 /* Move keys (KEK, KEK_SECRET, MASTER) to another token, at a ceremony of two SOs or in the embedded default's init: wrapped
  * under an RSA key made for this once in `to`, whose public half the SO of `from` has marked TRUSTED; both are session
@@ -127,8 +160,22 @@ enum hsm_use {
 enum err_code hsm_unwrap(struct hsm *h, struct hsm_key *kek, const struct hsm_blob *blob, enum hsm_use use,
                          struct hsm_key **out, struct err *e);
 
-/* Z = x-coordinate of skR * pk; pk = 04|x|y on the curve.  ERR_INPUT: the point is not. */
+/* Z = x-coordinate of skR * pk; pk = 04|x|y on the curve.  skR: unwrapped, or HSM_FLEET.  ERR_INPUT: the point is not. */
 enum err_code hsm_ecdh(struct hsm_key *skR, const uint8_t pk[65], uint8_t z[32], struct err *e);
+
+/* HSM_FLEET_X25519: Z = X25519(skR, pk), RFC 7748 s.5.  ERR_INPUT: pk is of small order, Z would be zero. */
+enum err_code hsm_x25519(struct hsm_key *skR, const uint8_t pk[32], uint8_t z[32], struct err *e);
+
+/* HSM_RSA.  Where hsm_rsa_is_native is false: out = block ^ d mod n, big-endian; the padding is the caller's to look at, in
+ * constant time (RFC 8017 s.7.1.2), and out is his to wipe.  ERR_INPUT: block is 0 or not below n; the token is not asked.
+ */
+enum err_code hsm_rsa_raw(struct hsm_key *k, const uint8_t block[HSM_RSA_BYTES], uint8_t out[HSM_RSA_BYTES], struct err *e);
+/* Where it is true: OAEP with SHA-256, MGF1-SHA-256 and that label, inside the token.  ERR_INPUT: the block is out of range,
+ * or its padding is not right: which of them is not told. */
+enum err_code hsm_rsa_oaep(struct hsm_key *k, const void *label, size_t label_len, const uint8_t block[HSM_RSA_BYTES],
+                           uint8_t out[HSM_RSA_BYTES], size_t *len, struct err *e);
+bool hsm_rsa_is_native(const struct hsm_key *k);
+enum err_code hsm_rsa_public(struct hsm_key *k, uint8_t n[HSM_RSA_BYTES], uint8_t e4[4], struct err *e);
 
 /* HMAC-SHA256 under a key that stays inside. */
 enum err_code hsm_hmac(struct hsm_key *k, const uint8_t *data, size_t len, uint8_t mac[32], struct err *e);
@@ -139,9 +186,12 @@ enum err_code hsm_derive(struct hsm_key *master, const uint8_t data[32], uint8_t
 /* The same inside the token, for the server: *out only makes HMACs, and dies with hsm_key_free. */
 enum err_code hsm_derive_key(struct hsm_key *master, const uint8_t data[32], struct hsm_key **out, struct err *e);
 
-/* SIGNER: ECDSA over a SHA-256 digest: r32 | s32.  ERR_CONFLICT: the key is of another kind. */
+/* SIGNER, RA: ECDSA over a SHA-256 digest: r32 | s32, not normalised.  ERR_CONFLICT: the key is of another kind. */
 enum err_code hsm_sign(struct hsm_key *signer, const uint8_t digest[32], uint8_t sig[64], struct err *e);
-enum err_code hsm_public(struct hsm_key *signer, uint8_t pk[65], struct err *e);
+
+/* 04|x|y of a SIGNER, RA or FLEET, as the module gives it: only of an RA is y even.  u of a FLEET_X25519. */
+enum err_code hsm_public(struct hsm_key *k, uint8_t pk[65], struct err *e);
+enum err_code hsm_public_x25519(struct hsm_key *k, uint8_t pk[32], struct err *e);
 
 /* LOG_SIGNER: Ed25519 (RFC 8032 s.5.1, the pure form) over the message itself, never over a digest of it: R32 | S32.  It has
  * verified under the public key when it is given out.  ERR_CONFLICT: the key is of another kind. */

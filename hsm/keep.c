@@ -182,12 +182,131 @@ static int copy_token(int tokens, const char *uuid, void *io)
     return rc;
 }
 
+/* SoftHSM2's serial is the last 16 hexadecimal digits of the directory's UUID. */
+static bool has_serial(const char *uuid, const char *serial)
+{
+    size_t i = strlen(uuid), k = strlen(serial);
+
+    while (i > 0 && k > 0) {
+        if (uuid[--i] == '-')
+            continue;
+        if (uuid[i] != serial[--k])
+            return false;
+    }
+    return k == 0 && *serial != '\0';
+}
+
+/* ---- destroyed keys ---- */
+
+/* keep/UUID/ has it while keys of that token are destroyed: the names of the files in tokens/UUID/ before, one a line. */
+static const char doomed[] = ".fuseline-destroying";
+
+struct names {
+    uint8_t *text;
+    size_t len;
+};
+
+static int add_name(int dir, const char *name, void *io)
+{
+    struct names *n = io;
+    size_t len = strlen(name);
+
+    (void)dir;
+    if (n->len + len + 1 > FILE_MAX) {
+        errno = EFBIG;
+        return -1;
+    }
+    memcpy(n->text + n->len, name, len);
+    n->text[n->len + len] = '\n';
+    n->len += len + 1;
+    return 0;
+}
+
+/* Only what was there before and is gone: a file that the token lost in another way keeps its copy. */
+static int forget(int token, int kept, char *names)
+{
+    char *save = NULL;
+
+    for (char *name = strtok_r(names, "\n", &save); name != NULL; name = strtok_r(NULL, "\n", &save))
+        if (strchr(name, '/') == NULL && faccessat(token, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT &&
+            unlinkat(kept, name, 0) != 0 && errno != ENOENT)
+            return -1;
+    return fsync(kept);
+}
+
+/* fsync of the token's directory first: what comes back after a power cut must not have lost its copy. */
+static int end_one(int keep, const char *uuid, void *io)
+{
+    struct dirs *d = io;
+    int kept = open_dir(keep, uuid), token = open_dir(d->tokens, uuid), rc = 0;
+    ssize_t len = kept >= 0 && token >= 0 ? slurp(kept, doomed, d->buf, FILE_MAX - 1) : -1;
+
+    if (len >= 0) {
+        d->buf[len] = '\0';
+        rc = fsync(token) == 0 && forget(token, kept, (char *)d->buf) == 0 && unlinkat(kept, doomed, 0) == 0 ? fsync(kept)
+                                                                                                             : -1;
+    }
+    if (kept >= 0)
+        close(kept);
+    if (token >= 0)
+        close(token);
+    return rc;
+}
+
+struct marking {
+    struct dirs d;
+    const char *serial;
+};
+
+static int begin_one(int keep, const char *uuid, void *io)
+{
+    struct marking *m = io;
+    struct names n = { .text = m->d.buf };
+
+    if (!has_serial(uuid, m->serial))
+        return 0;
+    int kept = open_dir(keep, uuid), token = open_dir(m->d.tokens, uuid), rc = 0;
+    if (kept >= 0 && token >= 0)
+        rc = each(token, add_name, &n) == 0 ? write_whole(kept, doomed, n.text, n.len) : -1;
+    if (kept >= 0)
+        close(kept);
+    if (token >= 0)
+        close(token);
+    return rc;
+}
+
+/* An open end of before is made first: its list would be lost. */
+enum err_code keep_forget_begin(const char *workspace, const char *serial, struct err *e)
+{
+    struct marking m = { .serial = serial };
+    enum err_code rc = ERR_OK;
+
+    if (open_dirs(&m.d, workspace) && (each(m.d.keep, end_one, &m.d) != 0 || each(m.d.keep, begin_one, &m) != 0))
+        rc = err_errno(e, &hsm_fault[HSM_INIT], "keep", "%s/keep", workspace);
+    close_dirs(&m.d);
+    return rc;
+}
+
+enum err_code keep_forget_end(const char *workspace, struct err *e)
+{
+    struct dirs d;
+    enum err_code rc = ERR_OK;
+
+    if (open_dirs(&d, workspace) && each(d.keep, end_one, &d) != 0)
+        rc = err_errno(e, &hsm_fault[HSM_INIT], "forget", "%s/keep: a kept copy of a destroyed key is left", workspace);
+    close_dirs(&d);
+    return rc;
+}
+
+/* ---- copies and their return ---- */
+
 enum err_code keep_copy(const char *workspace, struct err *e)
 {
     struct dirs d;
     enum err_code rc = ERR_OK;
 
-    if (open_dirs(&d, workspace) && (each(d.tokens, copy_token, &d) != 0 || fsync(d.tokens) != 0))
+    if (open_dirs(&d, workspace) &&
+        (each(d.keep, end_one, &d) != 0 || each(d.tokens, copy_token, &d) != 0 || fsync(d.tokens) != 0))
         rc = err_errno(e, &hsm_fault[HSM_INIT], "copy", "%s/keep", workspace);
     close_dirs(&d);
     return rc;
@@ -228,7 +347,7 @@ enum err_code keep_restore(const char *workspace, struct err *e)
     struct dirs d;
     enum err_code rc = ERR_OK;
 
-    if (open_dirs(&d, workspace) && each(d.tokens, restore_token, &d) != 0)
+    if (open_dirs(&d, workspace) && (each(d.tokens, restore_token, &d) != 0 || each(d.keep, end_one, &d) != 0))
         rc = err_errno(e, &hsm_fault[HSM_TOKEN_LOST], "restore", "%s/tokens", workspace);
     close_dirs(&d);
     return rc;
@@ -267,20 +386,6 @@ void keep_sweep(const char *workspace)
     if (open_dirs(&d, workspace))
         (void)each(d.tokens, sweep_token, &d); /* what stays is harmless: SoftHSM2 does not show it */
     close_dirs(&d);
-}
-
-/* SoftHSM2's serial is the last 16 hexadecimal digits of the directory's UUID. */
-static bool has_serial(const char *uuid, const char *serial)
-{
-    size_t i = strlen(uuid), k = strlen(serial);
-
-    while (i > 0 && k > 0) {
-        if (uuid[--i] == '-')
-            continue;
-        if (uuid[i] != serial[--k])
-            return false;
-    }
-    return k == 0 && *serial != '\0';
 }
 
 static int find_key(int dir, const char *name, void *io)

@@ -15,6 +15,13 @@ enum err_code keep_copy(const char *workspace, struct err *e) __attribute__((war
  * ERR_UNAVAILABLE: there is a copy and it can't be put back. */
 enum err_code keep_restore(const char *workspace, struct err *e) __attribute__((warn_unused_result));
 
+/* Around the destroying of keys in the token with that serial.  begin notes which files it has; end removes the kept copies
+ * of those that are gone since, so that a destroyed key is nowhere in the workspace.  Cut in between: keep_restore and
+ * keep_copy make an end of it.  The files' bytes may stay on the disk's medium; they are encrypted under the token's PIN. */
+enum err_code keep_forget_begin(const char *workspace, const char *serial, struct err *e)
+    __attribute__((warn_unused_result));
+enum err_code keep_forget_end(const char *workspace, struct err *e) __attribute__((warn_unused_result));
+
 /* Remove token directories that an interrupted init left behind: empty token.object, no kept copy, no key. */
 void keep_sweep(const char *workspace);
 

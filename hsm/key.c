@@ -3,13 +3,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/sha.h>
-
 #include "hsm/guard.h"
-#include "hsm/point.h"
+#include "hsm/pair.h"
 #include "hsm/token.h"
 
-enum { MANY = 8 };
+enum { MANY = 8, EVEN_TRIES = 64 /* an RA key with an odd y is made again: a module that never gets there is broken */ };
 
 struct hsm_key *key_new(struct hsm *h, struct hsm_key *parent, enum key_source source, struct err *e)
 {
@@ -27,11 +25,6 @@ struct hsm_key *key_new(struct hsm *h, struct hsm_key *parent, enum key_source s
     if (parent != NULL)
         parent->refs++;
     return k;
-}
-
-bool key_is_signer(enum hsm_key_kind kind)
-{
-    return kind == HSM_SIGNER || kind == HSM_LOG_SIGNER;
 }
 
 void hsm_key_free(struct hsm_key *k)
@@ -70,45 +63,24 @@ enum err_code key_bind(struct hsm_key *k, struct err *e)
 
 /* ---- finding ---- */
 
-static enum err_code find(struct hsm *h, struct template *t, CK_OBJECT_HANDLE *out, CK_ULONG *n, struct err *e)
+enum err_code key_objects(struct hsm *h, struct template *t, CK_OBJECT_HANDLE *out, CK_ULONG max, CK_ULONG *n, struct err *e)
 {
     CK_RV rv = h->f->C_FindObjectsInit(h->work, t->at, t->n), end;
 
     if (rv != CKR_OK)
         return token_fail(h, HSM_CALL, "C_FindObjectsInit", rv, e);
-    rv = h->f->C_FindObjects(h->work, out, MANY, n);
+    rv = h->f->C_FindObjects(h->work, out, max, n);
     end = h->f->C_FindObjectsFinal(h->work);
     if (rv != CKR_OK || end != CKR_OK)
         return token_fail(h, HSM_CALL, "C_FindObjects", rv != CKR_OK ? rv : end, e);
     return ERR_OK;
 }
 
-static size_t read_bytes(struct hsm *h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type, void *out, size_t max)
+size_t key_bytes(struct hsm *h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type, void *out, size_t max)
 {
     CK_ATTRIBUTE a = { type, out, max };
 
     return h->f->C_GetAttributeValue(h->work, o, &a, 1) == CKR_OK && a.ulValueLen <= max ? a.ulValueLen : 0;
-}
-
-/* The public half beside a signer's private one: same CKA_ID. */
-static enum err_code find_public(struct hsm_key *k, CK_OBJECT_HANDLE private, bool *there, struct err *e)
-{
-    uint8_t id[KEY_ID_BYTES];
-    CK_OBJECT_HANDLE found[MANY];
-    struct template t = { .n = 0 };
-    CK_ULONG n = 0;
-    enum err_code rc;
-
-    *there = false;
-    if (read_bytes(k->h, private, CKA_ID, id, sizeof id) != sizeof id)
-        return ERR_OK;
-    template_number(&t, CKA_CLASS, CKO_PUBLIC_KEY);
-    template_bytes(&t, CKA_ID, id, sizeof id);
-    if ((rc = find(k->h, &t, found, &n, e)) != ERR_OK || n != 1)
-        return rc;
-    *there = (k->kind == HSM_LOG_SIGNER ? point_read_ed25519 : point_read)(k->h->f, k->h->work, found[0], k->pk) == CKR_OK;
-    k->public = found[0];
-    return ERR_OK;
 }
 
 /* SoftHSM2 gives a copy no CKA_CHECK_VALUE and lets none be set: its CKA_ID tells which key it is a copy of. */
@@ -125,24 +97,24 @@ static bool read_check_value(struct hsm *h, CK_OBJECT_HANDLE o, uint8_t kcv[3])
     uint8_t id[KEY_ID_BYTES];
     CK_BBOOL never_extractable;
 
-    if (read_bytes(h, o, CKA_CHECK_VALUE, kcv, 3) == 3)
+    if (key_bytes(h, o, CKA_CHECK_VALUE, kcv, 3) == 3)
         return true;
-    if (read_bytes(h, o, CKA_ID, id, sizeof id) != sizeof id || memcmp(id, copy_tag, sizeof copy_tag) != 0 ||
-        read_bytes(h, o, CKA_NEVER_EXTRACTABLE, &never_extractable, 1) != 1 || never_extractable)
+    if (key_bytes(h, o, CKA_ID, id, sizeof id) != sizeof id || memcmp(id, copy_tag, sizeof copy_tag) != 0 ||
+        key_bytes(h, o, CKA_NEVER_EXTRACTABLE, &never_extractable, 1) != 1 || never_extractable)
         return false;
     memcpy(kcv, id + sizeof copy_tag, 3);
     return true;
 }
 
 /* A key whose making was cut (SoftHSM2 stores the template first, value and history next) has no value: it never wrapped or
- * signed anything, can't be destroyed, and is passed over. */
-static bool is_whole(struct hsm *h, CK_OBJECT_HANDLE o, enum hsm_key_kind kind)
+ * signed anything, and is passed over. */
+bool key_is_whole(struct hsm *h, CK_OBJECT_HANDLE o, enum hsm_key_kind kind)
 {
-    uint8_t bytes[64];
+    uint8_t kcv[3];
 
-    if (key_is_signer(kind))
-        return read_bytes(h, o, CKA_EC_PARAMS, bytes, sizeof bytes) > 0;
-    return read_check_value(h, o, bytes);
+    if (pair_of(kind) != NULL)
+        return pair_is_whole(h, o, kind);
+    return read_check_value(h, o, kcv);
 }
 
 static enum err_code find_key(struct hsm_key *k, CK_OBJECT_HANDLE *out, struct err *e)
@@ -153,12 +125,12 @@ static enum err_code find_key(struct hsm_key *k, CK_OBJECT_HANDLE *out, struct e
     enum err_code rc;
 
     template_flag(&t, CKA_TOKEN, true);
-    template_number(&t, CKA_CLASS, key_is_signer(k->kind) ? CKO_PRIVATE_KEY : CKO_SECRET_KEY);
+    template_number(&t, CKA_CLASS, template_class(k->kind));
     template_bytes(&t, CKA_LABEL, k->label, strlen(k->label));
-    if ((rc = find(k->h, &t, found, &n, e)) != ERR_OK)
+    if ((rc = key_objects(k->h, &t, found, MANY, &n, e)) != ERR_OK)
         return rc;
     for (CK_ULONG i = 0; i < n; i++)
-        if (is_whole(k->h, found[i], k->kind)) {
+        if (key_is_whole(k->h, found[i], k->kind)) {
             *out = found[i];
             whole++;
         }
@@ -179,40 +151,39 @@ static enum err_code wrong(struct hsm_key *k, const char *what, struct err *e)
                    k->label, what);
 }
 
-static enum err_code read_kcv(struct hsm_key *k, CK_OBJECT_HANDLE o, uint8_t kcv[3], struct err *e)
+enum err_code key_read_kcv(struct hsm_key *k, CK_OBJECT_HANDLE o, uint8_t kcv[3], struct err *e)
 {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
     bool there;
     enum err_code rc;
 
-    if (!key_is_signer(k->kind))
+    if (pair_of(k->kind) == NULL)
         return read_check_value(k->h, o, kcv) ? ERR_OK : wrong(k, "CKA_CHECK_VALUE", e);
-    if ((rc = find_public(k, o, &there, e)) != ERR_OK)
+    if ((rc = pair_read_public(k, o, &there, e)) != ERR_OK)
         return rc;
     if (!there)
         return wrong(k, "its public key is gone", e);
-    memcpy(kcv, SHA256(k->pk, k->kind == HSM_LOG_SIGNER ? 32 : 65, digest), 3);
+    pair_kcv(k, kcv);
     return ERR_OK;
 }
 
 static enum err_code check(struct hsm_key *k, CK_OBJECT_HANDLE o, struct err *e)
 {
     struct hsm *h = k->h;
-    const struct module_profile *p = &h->module->profile;
-    const char *made = template_differs(h->f, h->work, o, k->kind, KEY_MADE, p->wrap), *copied;
+    const struct hsm_profile *p = &h->module->profile;
+    const char *made = template_differs(h->f, h->work, o, k->kind, KEY_MADE, p), *copied;
     CK_BBOOL local;
 
-    if (p->not_enforced != NULL && !key_is_signer(k->kind))
+    if (p->not_enforced != NULL && pair_of(k->kind) == NULL)
         return err_set(e, &hsm_fault[HSM_NOT_ENFORCED], "C_UnwrapKey", NULL, 0, "token '%s': key '%s': %s", h->label,
                        k->label, p->not_enforced);
     k->origin = KEY_MADE;
     if (made == NULL)
         return ERR_OK;
-    copied = template_differs(h->f, h->work, o, k->kind, KEY_COPIED, p->wrap);
+    copied = template_differs(h->f, h->work, o, k->kind, KEY_COPIED, p);
     k->origin = KEY_COPIED;
     if (copied == NULL)
         return ERR_OK;
-    return wrong(k, read_bytes(h, o, CKA_LOCAL, &local, sizeof local) == sizeof local && local ? made : copied, e);
+    return wrong(k, key_bytes(h, o, CKA_LOCAL, &local, sizeof local) == sizeof local && local ? made : copied, e);
 }
 
 enum err_code key_bind_token(struct hsm_key *k, struct err *e)
@@ -221,7 +192,8 @@ enum err_code key_bind_token(struct hsm_key *k, struct err *e)
     uint8_t kcv[3];
     enum err_code rc;
 
-    if ((rc = find_key(k, &o, e)) != ERR_OK || (rc = check(k, o, e)) != ERR_OK || (rc = read_kcv(k, o, kcv, e)) != ERR_OK)
+    if ((rc = find_key(k, &o, e)) != ERR_OK || (rc = check(k, o, e)) != ERR_OK ||
+        (rc = key_read_kcv(k, o, kcv, e)) != ERR_OK || (rc = pair_prove(k, o, e)) != ERR_OK)
         return rc;
     if (k->life != 0 && memcmp(kcv, k->kcv, sizeof kcv) != 0)
         return wrong(k, "another key than before: its check value differs", e);
@@ -232,33 +204,6 @@ enum err_code key_bind_token(struct hsm_key *k, struct err *e)
 
 /* ---- making ---- */
 
-static CK_RV generate_pair(struct hsm_key *k, struct template *prv, const uint8_t id[KEY_ID_BYTES], CK_OBJECT_HANDLE *out)
-{
-    CK_MECHANISM m = { k->kind == HSM_LOG_SIGNER ? CKM_EC_EDWARDS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, NULL, 0 };
-    struct template pub;
-    CK_OBJECT_HANDLE public;
-
-    template_signer_public(&pub, k->kind, k->label, id);
-    return k->h->f->C_GenerateKeyPair(k->h->work, &m, pub.at, pub.n, prv->at, prv->n, &public, out);
-}
-
-/* Of what many modules lack: asked first, so that the message can name it, and no key is made that can't sign. */
-static enum err_code has_mechanisms(const struct hsm_key *k, struct err *e)
-{
-    static const struct {
-        CK_MECHANISM_TYPE number;
-        const char *name;
-    } needed[] = { { CKM_EC_EDWARDS_KEY_PAIR_GEN, "CKM_EC_EDWARDS_KEY_PAIR_GEN" }, { CKM_EDDSA, "CKM_EDDSA" } };
-    CK_MECHANISM_INFO info;
-    CK_RV rv;
-
-    for (size_t i = 0; k->kind == HSM_LOG_SIGNER && i < sizeof needed / sizeof *needed; i++)
-        if ((rv = k->h->f->C_GetMechanismInfo(k->h->slot, needed[i].number, &info)) == CKR_MECHANISM_INVALID)
-            return err_set(e, &hsm_fault[HSM_MECHANISM], "C_GetMechanismInfo", "CKR", (long)rv,
-                           "token '%s': key '%s' (Ed25519) needs %s", k->h->label, k->label, needed[i].name);
-    return ERR_OK;
-}
-
 static enum err_code make(struct hsm_key *k, struct err *e)
 {
     CK_MECHANISM m = { CKM_AES_KEY_GEN, NULL, 0 };
@@ -267,17 +212,19 @@ static enum err_code make(struct hsm_key *k, struct err *e)
     CK_OBJECT_HANDLE o;
     struct template t;
     CK_RV rv;
-    enum err_code rc = has_mechanisms(k, e);
+    enum err_code rc = pair_has_mechanisms(k, e);
 
     if (rc != ERR_OK)
         return rc;
-    if (h->module->profile.not_enforced != NULL && !key_is_signer(k->kind))
+    if (h->module->profile.not_enforced != NULL && pair_of(k->kind) == NULL)
         return err_set(e, &hsm_fault[HSM_NOT_ENFORCED], "C_GenerateKey", NULL, 0, "token '%s': key '%s': %s", h->label,
                        k->label, h->module->profile.not_enforced);
     if ((rv = h->f->C_GenerateRandom(h->work, id, sizeof id)) != CKR_OK)
         return token_fail(h, HSM_CALL, "C_GenerateRandom", rv, e);
-    template_token_key(&t, k->kind, KEY_MADE, h->module->profile.wrap, k->label, id);
-    rv = key_is_signer(k->kind) ? generate_pair(k, &t, id, &o) : h->f->C_GenerateKey(h->work, &m, t.at, t.n, &o);
+    if (pair_of(k->kind) != NULL)
+        return pair_make(k, id, e);
+    template_token_key(&t, k->kind, KEY_MADE, &h->module->profile, k->label, id);
+    rv = h->f->C_GenerateKey(h->work, &m, t.at, t.n, &o);
     return rv == CKR_OK ? ERR_OK : token_fail(h, HSM_CALL, "C_GenerateKey", rv, e);
 }
 
@@ -294,7 +241,11 @@ static enum err_code have_step(struct hsm *h, void *io, struct err *e)
     (void)h;
     if (rc == ERR_OK || !w->may_make || e->fault != &hsm_fault[HSM_KEY_MISSING])
         return rc;
-    if ((rc = make(w->k, e)) != ERR_OK || (rc = key_bind(w->k, e)) != ERR_OK)
+    for (int i = 0; i < (w->k->kind == HSM_RA ? EVEN_TRIES : 1) && rc != ERR_OK && e->fault == &hsm_fault[HSM_KEY_MISSING];
+         i++)
+        if ((rc = pair_remove_odd(w->k, e)) == ERR_OK && (rc = make(w->k, e)) == ERR_OK)
+            rc = key_bind(w->k, e);
+    if (rc != ERR_OK)
         return rc;
     w->made = true;
     return ERR_OK;

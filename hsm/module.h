@@ -20,11 +20,11 @@ struct module {
     char *path, *init_args, *workspace; /* workspace: absolute, while up */
     CK_FUNCTION_LIST *f;
     bool up;
-    unsigned users;                /* module_get less module_put */
-    unsigned once;                 /* of these, how many can't log in a second time (PIN from a descriptor or prompt) */
-    unsigned long life;            /* C_Initializes so far */
-    unsigned long made;            /* session objects in this life */
-    struct module_profile profile; /* profile.name NULL: not tested yet */
+    unsigned users;             /* module_get less module_put */
+    unsigned once;              /* of these, how many can't log in a second time (PIN from a descriptor or prompt) */
+    unsigned long life;         /* C_Initializes so far */
+    unsigned long made;         /* session objects in this life */
+    struct hsm_profile profile; /* profile.name NULL: not tested yet */
     pid_t pid;
 };
 

@@ -64,7 +64,7 @@ CK_RV point_read(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDL
     return rv;
 }
 
-CK_RV point_read_ed25519(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t pk[32])
+CK_RV point_read_32(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t pk[32])
 {
     return read_point(f, session, object, pk, 32);
 }
@@ -84,18 +84,72 @@ CK_RV point_take_secret(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJEC
     return rv;
 }
 
-CK_RV point_ecdh(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE d, const uint8_t pk[65], uint8_t z[32])
+static CK_RV agree(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE d, const uint8_t *pk, size_t len,
+                   uint8_t z[32])
 {
     uint8_t peer[65];
-    CK_ECDH1_DERIVE_PARAMS p = { .kdf = CKD_NULL, .public_data_len = sizeof peer, .public_data = peer };
+    CK_ECDH1_DERIVE_PARAMS p = { .kdf = CKD_NULL, .public_data_len = len, .public_data = peer };
     CK_MECHANISM m = { CKM_ECDH1_DERIVE, &p, sizeof p };
     CK_OBJECT_HANDLE secret;
     struct template t;
     CK_RV rv;
 
-    memcpy(peer, pk, sizeof peer);
+    memcpy(peer, pk, len);
     template_shown_secret(&t);
     if ((rv = f->C_DeriveKey(session, &m, d, t.at, t.n, &secret)) != CKR_OK)
         return rv;
     return point_take_secret(f, session, secret, z);
+}
+
+CK_RV point_ecdh(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE d, const uint8_t pk[65], uint8_t z[32])
+{
+    return agree(f, session, d, pk, 65, z);
+}
+
+/* ---- Curve25519 ---- */
+
+const uint8_t point_nine[32] = { 9 };
+
+/* u of the points whose order divides 8, on the curve and its twist; 0, 1 and -1 also unreduced: p, p + 1. */
+static const uint8_t small_order[][32] = {
+    { 0 },
+    { 1 },
+    { 0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a,
+      0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00 },
+    { 0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b,
+      0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57 },
+    { 0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+    { 0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+    { 0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+};
+
+bool point_is_small_order(const uint8_t u[32])
+{
+    uint8_t masked[32];
+
+    memcpy(masked, u, sizeof masked);
+    masked[31] &= 0x7f; /* RFC 7748 s.5: the last bit is not looked at */
+    for (size_t i = 0; i < sizeof small_order / sizeof *small_order; i++)
+        if (memcmp(masked, small_order[i], sizeof masked) == 0)
+            return true;
+    return false;
+}
+
+static bool all_zero(const uint8_t z[32])
+{
+    uint8_t any = 0;
+
+    for (int i = 0; i < 32; i++)
+        any |= z[i];
+    return any == 0;
+}
+
+CK_RV point_x25519(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE d, const uint8_t u[32], uint8_t z[32])
+{
+    CK_RV rv = agree(f, session, d, u, 32, z);
+
+    return rv == CKR_OK && all_zero(z) ? CKR_FUNCTION_FAILED : rv;
 }

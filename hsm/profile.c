@@ -6,10 +6,13 @@
 #include "hsm/point.h"
 #include "hsm/template.h"
 
-static const struct module_profile profiles[] = {
-    { "softhsm2", CKM_AES_KEY_WRAP_PAD, OAEP_RAW, CKM_SHA_1, CKG_MGF1_SHA1, false, NULL },
-    { "kwp-v3", CKM_AES_KEY_WRAP_KWP, OAEP_NATIVE, CKM_SHA256, CKG_MGF1_SHA256, false, NULL },
-    { "nss", CKM_AES_KEY_WRAP_KWP, OAEP_NATIVE, CKM_SHA256, CKG_MGF1_SHA256, true, NULL },
+static const struct hsm_profile profiles[] = {
+    { "softhsm2", CKM_AES_KEY_WRAP_PAD, OAEP_RAW, CKM_SHA_1, CKG_MGF1_SHA1, CKK_EC_EDWARDS, CKM_EC_EDWARDS_KEY_PAIR_GEN,
+      false, NULL, false },
+    { "kwp-v3", CKM_AES_KEY_WRAP_KWP, OAEP_NATIVE, CKM_SHA256, CKG_MGF1_SHA256, CKK_EC_MONTGOMERY,
+      CKM_EC_MONTGOMERY_KEY_PAIR_GEN, false, NULL, false },
+    { "nss", CKM_AES_KEY_WRAP_KWP, OAEP_NATIVE, CKM_SHA256, CKG_MGF1_SHA256, CKK_EC_MONTGOMERY,
+      CKM_EC_MONTGOMERY_KEY_PAIR_GEN, true, NULL, false },
 };
 enum { PROFILES = sizeof profiles / sizeof *profiles };
 
@@ -22,7 +25,7 @@ static const unsigned char known_wrapped[24] = { 0x33, 0x7e, 0x07, 0xdc, 0xe1, 0
 struct test {
     CK_FUNCTION_LIST *f;
     CK_SESSION_HANDLE session;
-    const struct module_profile *p;
+    const struct hsm_profile *p;
     const char *call; /* the last one, for the message */
     CK_RV rv;
 };
@@ -89,7 +92,7 @@ static bool make_kek(struct test *t, struct life *l)
     CK_MECHANISM m = { CKM_AES_KEY_GEN, NULL, 0 };
     struct template k;
 
-    template_token_key(&k, HSM_KEK, KEY_MADE, t->p->wrap, NULL, NULL);
+    template_token_key(&k, HSM_KEK, KEY_MADE, t->p, NULL, NULL);
     template_set_flag(&k, CKA_TOKEN, false);
     template_set_flag(&k, CKA_DESTROYABLE, true);
     return ok(t, "C_GenerateKey", t->f->C_GenerateKey(t->session, &m, k.at, k.n, &l->kek));
@@ -154,7 +157,41 @@ static const char *not_enforced(struct test *t, struct life *l)
     return NULL;
 }
 
-static bool fits(struct test *t, struct module_profile *out)
+/* ---- X25519, with session keys of the real template ---- */
+
+/* d * 9 is the public key (RFC 7748 s.6.1): both sides of the agreement in one. */
+static bool agrees(struct test *t, CK_OBJECT_HANDLE public, CK_OBJECT_HANDLE private)
+{
+    unsigned char point[32], z[32];
+
+    return ok(t, "CKA_EC_POINT", point_read_32(t->f, t->session, public, point)) &&
+           ok(t, "C_DeriveKey", point_x25519(t->f, t->session, private, point_nine, z)) && memcmp(z, point, sizeof z) == 0;
+}
+
+static bool has_x25519(struct test *t)
+{
+    CK_MECHANISM m = { t->p->x25519_gen, NULL, 0 };
+    CK_OBJECT_HANDLE public = CK_INVALID_HANDLE, private = CK_INVALID_HANDLE;
+    struct template pub, prv;
+    CK_MECHANISM_INFO info;
+    CK_SESSION_INFO here;
+
+    if (t->f->C_GetSessionInfo(t->session, &here) != CKR_OK ||
+        t->f->C_GetMechanismInfo(here.slotID, t->p->x25519_gen, &info) != CKR_OK)
+        return false;
+    template_public(&pub, HSM_FLEET_X25519, NULL, NULL);
+    template_token_key(&prv, HSM_FLEET_X25519, KEY_MADE, t->p, NULL, NULL);
+    template_set_flag(&pub, CKA_TOKEN, false);
+    template_set_flag(&prv, CKA_TOKEN, false);
+    bool good = ok(t, "C_GenerateKeyPair",
+                   t->f->C_GenerateKeyPair(t->session, &m, pub.at, pub.n, prv.at, prv.n, &public, &private)) &&
+                agrees(t, public, private);
+    destroy(t, public);
+    destroy(t, private);
+    return good;
+}
+
+static bool fits(struct test *t, struct hsm_profile *out)
 {
     struct life l = { .len = 0 };
     bool good = is_kwp(t) && lives(t, &l);
@@ -162,6 +199,7 @@ static bool fits(struct test *t, struct module_profile *out)
     if (good) {
         *out = *t->p;
         out->not_enforced = not_enforced(t, &l);
+        out->has_x25519 = has_x25519(t);
     }
     destroy(t, l.back);
     destroy(t, l.private);
@@ -170,8 +208,8 @@ static bool fits(struct test *t, struct module_profile *out)
     return good;
 }
 
-enum err_code profile_find(struct module_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, const char *who,
-                           struct err *e)
+enum err_code hsm_profile_find(struct hsm_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, const char *who,
+                               struct err *e)
 {
     struct test t = { .f = f, .session = session };
 

@@ -11,22 +11,25 @@
 
 enum oaep_mode {
     OAEP_NATIVE, /* CKM_RSA_PKCS_OAEP knows SHA-256 */
-    OAEP_RAW     /* only SHA-1 inside; OAEP-SHA256 is CKM_RSA_X_509 there, unpadding here */
+    OAEP_RAW     /* only SHA-1 inside; OAEP-SHA256 is CKM_RSA_X_509 there, unpadding outside */
 };
 
-struct module_profile {
+struct hsm_profile {
     const char *name;            /* stored beside each blob: for ever */
     CK_MECHANISM_TYPE wrap;      /* RFC 5649 (KWP), no parameter */
     enum oaep_mode oaep;         /* of data */
     CK_MECHANISM_TYPE oaep_hash; /* of key transport; OAEP needs no collision resistance: RFC 8017 s.7.1, note */
     CK_ULONG oaep_mgf;           /* CKG_ */
-    bool wants_nss_db;           /* an EC key is unwrapped only with CKA_NSS_DB beside it */
-    const char *not_enforced;    /* literal: the protection that the module takes and ignores; NULL: none */
+    CK_KEY_TYPE x25519;          /* CKA_KEY_TYPE of X25519 keys */
+    CK_MECHANISM_TYPE x25519_gen;
+    bool wants_nss_db;        /* an EC key is unwrapped only with CKA_NSS_DB beside it */
+    const char *not_enforced; /* literal: the protection that the module takes and ignores; NULL: none */
+    bool has_x25519;          /* by the self-test: makes such keys, and agrees with them */
 };
 
 /* The first profile under which the module wraps, unwraps and agrees as needed, in a logged-in session.
  * ERR_UNAVAILABLE: none.  who: the token, for the message. */
-enum err_code profile_find(struct module_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, const char *who,
-                           struct err *e) __attribute__((warn_unused_result));
+enum err_code hsm_profile_find(struct hsm_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, const char *who,
+                               struct err *e) __attribute__((warn_unused_result));
 
 #endif

@@ -11,7 +11,12 @@ struct curve {
 };
 static const unsigned char ed25519_oid[] = { 0x06, 0x03, 0x2b, 0x65, 0x70 };
 static const unsigned char ed25519_name[] = { 0x13, 12, 'e', 'd', 'w', 'a', 'r', 'd', 's', '2', '5', '5', '1', '9' };
-static const struct curve p256 = { template_p256, NULL }, ed25519 = { ed25519_oid, ed25519_name };
+/* X25519: the same two forms, 1.3.101.110. */
+static const unsigned char x25519_oid[] = { 0x06, 0x03, 0x2b, 0x65, 0x6e };
+static const unsigned char x25519_name[] = { 0x13, 10, 'c', 'u', 'r', 'v', 'e', '2', '5', '5', '1', '9' };
+static const struct curve p256 = { template_p256, NULL }, ed25519 = { ed25519_oid, ed25519_name },
+                          x25519 = { x25519_oid, x25519_name };
+static const unsigned char rsa_e[] = { 1, 0, 1 }; /* F4, 65537 */
 
 static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 
@@ -46,7 +51,8 @@ void template_set_flag(struct template *t, CK_ATTRIBUTE_TYPE type, bool on)
 /* clang-format off */
 
 enum { N = -1 /* not stated, not compared */ };
-enum column { C_KEK, C_KEK_COPY, C_SECRET, C_SECRET_COPY, C_MASTER, C_MASTER_COPY, C_SIGNER, C_LOG, COLUMNS };
+enum column { C_KEK, C_KEK_COPY, C_SECRET, C_SECRET_COPY, C_MASTER, C_MASTER_COPY, C_SIGNER, C_LOG, C_RA, C_FLEET,
+              C_X25519, C_RSA, COLUMNS };
 
 /* Key as made on its first token, and as copied: a copy never leaves again (EXTRACTABLE) and wraps nothing new. */
 static const enum column column[][KEY_ORIGINS] = {
@@ -55,6 +61,10 @@ static const enum column column[][KEY_ORIGINS] = {
     [HSM_MASTER] = { C_MASTER, C_MASTER_COPY },
     [HSM_SIGNER] = { C_SIGNER, C_SIGNER }, /* a signer never moves */
     [HSM_LOG_SIGNER] = { C_LOG, C_LOG },
+    [HSM_RA] = { C_RA, C_RA },
+    [HSM_FLEET] = { C_FLEET, C_FLEET }, /* never moves either: docs/hsm.md says why */
+    [HSM_FLEET_X25519] = { C_X25519, C_X25519 },
+    [HSM_RSA] = { C_RSA, C_RSA },
 };
 
 static const struct {
@@ -62,22 +72,22 @@ static const struct {
     const char *name;
     signed char is[COLUMNS];
 } flags[] = {
-    /*                                                    kek  copy  secret copy  master copy  signer log */
-    { CKA_TOKEN, "CKA_TOKEN",                             { 1,   1,    1,     1,    1,     1,    1,     1 } },
-    { CKA_PRIVATE, "CKA_PRIVATE",                         { 1,   1,    1,     1,    1,     1,    1,     1 } },
-    { CKA_SENSITIVE, "CKA_SENSITIVE",                     { 1,   1,    1,     1,    1,     1,    1,     1 } },
-    { CKA_EXTRACTABLE, "CKA_EXTRACTABLE",                 { 1,   0,    1,     0,    1,     0,    0,     0 } },
-    { CKA_WRAP_WITH_TRUSTED, "CKA_WRAP_WITH_TRUSTED",     { 1,   1,    1,     1,    1,     1,    1,     1 } },
-    { CKA_MODIFIABLE, "CKA_MODIFIABLE",                   { 0,   0,    0,     0,    0,     0,    0,     0 } },
-    { CKA_COPYABLE, "CKA_COPYABLE",                       { 0,   0,    0,     0,    0,     0,    0,     0 } },
-    { CKA_DESTROYABLE, "CKA_DESTROYABLE",                 { 0,   0,    0,     0,    0,     0,    0,     0 } },
-    { CKA_WRAP, "CKA_WRAP",                               { 1,   0,    1,     0,    0,     0,    N,     N } },
-    { CKA_UNWRAP, "CKA_UNWRAP",                           { 1,   1,    1,     1,    0,     0,    0,     0 } },
-    { CKA_ENCRYPT, "CKA_ENCRYPT",                         { 0,   0,    0,     0,    0,     0,    N,     N } },
-    { CKA_DECRYPT, "CKA_DECRYPT",                         { 0,   0,    0,     0,    0,     0,    0,     0 } },
-    { CKA_SIGN, "CKA_SIGN",                               { 0,   0,    0,     0,    0,     0,    1,     1 } },
-    { CKA_VERIFY, "CKA_VERIFY",                           { 0,   0,    0,     0,    0,     0,    N,     N } },
-    { CKA_DERIVE, "CKA_DERIVE",                           { 0,   0,    0,     0,    1,     1,    0,     0 } },
+    /*                                                  kek    copy   secr   copy   mast   copy   sign   log    ra     fleet  x25    rsa   */
+    { CKA_TOKEN, "CKA_TOKEN",                         { 1,     1,     1,     1,     1,     1,     1,     1,     1,     1,     1,     1 } },
+    { CKA_PRIVATE, "CKA_PRIVATE",                     { 1,     1,     1,     1,     1,     1,     1,     1,     1,     1,     1,     1 } },
+    { CKA_SENSITIVE, "CKA_SENSITIVE",                 { 1,     1,     1,     1,     1,     1,     1,     1,     1,     1,     1,     1 } },
+    { CKA_EXTRACTABLE, "CKA_EXTRACTABLE",             { 1,     0,     1,     0,     1,     0,     0,     0,     0,     0,     0,     0 } },
+    { CKA_WRAP_WITH_TRUSTED, "CKA_WRAP_WITH_TRUSTED", { 1,     1,     1,     1,     1,     1,     1,     1,     1,     1,     1,     1 } },
+    { CKA_MODIFIABLE, "CKA_MODIFIABLE",               { 0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0 } },
+    { CKA_COPYABLE, "CKA_COPYABLE",                   { 0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0 } },
+    { CKA_DESTROYABLE, "CKA_DESTROYABLE",             { 0,     0,     0,     0,     0,     0,     0,     0,     1,     1,     1,     1 } },
+    { CKA_WRAP, "CKA_WRAP",                           { 1,     0,     1,     0,     0,     0,     N,     N,     N,     N,     N,     N } },
+    { CKA_UNWRAP, "CKA_UNWRAP",                       { 1,     1,     1,     1,     0,     0,     0,     0,     0,     0,     0,     0 } },
+    { CKA_ENCRYPT, "CKA_ENCRYPT",                     { 0,     0,     0,     0,     0,     0,     N,     N,     N,     N,     N,     N } },
+    { CKA_DECRYPT, "CKA_DECRYPT",                     { 0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     1 } },
+    { CKA_SIGN, "CKA_SIGN",                           { 0,     0,     0,     0,     0,     0,     1,     1,     1,     0,     0,     0 } },
+    { CKA_VERIFY, "CKA_VERIFY",                       { 0,     0,     0,     0,     0,     0,     N,     N,     N,     N,     N,     N } },
+    { CKA_DERIVE, "CKA_DERIVE",                       { 0,     0,     0,     0,     1,     1,     0,     0,     0,     1,     1,     0 } },
 };
 
 /* Set by the token itself; only read. */
@@ -86,12 +96,12 @@ static const struct {
     const char *name;
     signed char is[COLUMNS];
 } history[] = {
-    { CKA_LOCAL, "CKA_LOCAL",                             { 1,   0,    1,     0,    1,     0,    1,     1 } },
-    { CKA_ALWAYS_SENSITIVE, "CKA_ALWAYS_SENSITIVE",       { 1,   0,    1,     0,    1,     0,    1,     1 } },
-    { CKA_NEVER_EXTRACTABLE, "CKA_NEVER_EXTRACTABLE",     { 0,   0,    0,     0,    0,     0,    1,     1 } },
+    { CKA_LOCAL, "CKA_LOCAL",                         { 1,     0,     1,     0,     1,     0,     1,     1,     1,     1,     1,     1 } },
+    { CKA_ALWAYS_SENSITIVE, "CKA_ALWAYS_SENSITIVE",   { 1,     0,     1,     0,     1,     0,     1,     1,     1,     1,     1,     1 } },
+    { CKA_NEVER_EXTRACTABLE, "CKA_NEVER_EXTRACTABLE", { 0,     0,     0,     0,     0,     0,     1,     1,     1,     1,     1,     1 } },
 };
 
-enum { KWP = 0 /* the profile's number */ };
+enum { KWP = 0, OAEP = 1, X25519 = 0 }; /* in their places: the profile knows the number */
 static const struct {
     CK_ULONG class, type, bytes; /* bytes: CKA_VALUE_LEN, 0: none */
     CK_MECHANISM_TYPE mechanism; /* the only one allowed */
@@ -105,6 +115,10 @@ static const struct {
     [C_MASTER_COPY] = { CKO_SECRET_KEY, CKK_AES, 32, CKM_AES_ECB_ENCRYPT_DATA, NULL },
     [C_SIGNER] = { CKO_PRIVATE_KEY, CKK_EC, 0, CKM_ECDSA, &p256 },
     [C_LOG] = { CKO_PRIVATE_KEY, CKK_EC_EDWARDS, 0, CKM_EDDSA, &ed25519 },
+    [C_RA] = { CKO_PRIVATE_KEY, CKK_EC, 0, CKM_ECDSA, &p256 },
+    [C_FLEET] = { CKO_PRIVATE_KEY, CKK_EC, 0, CKM_ECDH1_DERIVE, &p256 },
+    [C_X25519] = { CKO_PRIVATE_KEY, X25519, 0, CKM_ECDH1_DERIVE, &x25519 },
+    [C_RSA] = { CKO_PRIVATE_KEY, CKK_RSA, 0, OAEP, NULL },
 };
 
 /* CKA_WRAP_TEMPLATE, CKA_UNWRAP_TEMPLATE: what may go out under the key, and what comes in must be. */
@@ -134,9 +148,44 @@ static const char *const nested_name[2] = { "CKA_WRAP_TEMPLATE", "CKA_UNWRAP_TEM
 
 enum { FLAGS = sizeof flags / sizeof *flags, HISTORY = sizeof history / sizeof *history };
 
-static CK_MECHANISM_TYPE allowed(enum column c, CK_MECHANISM_TYPE wrap)
+static CK_MECHANISM_TYPE allowed(enum column c, const struct hsm_profile *p)
 {
-    return numbers[c].mechanism == KWP ? wrap : numbers[c].mechanism;
+    switch (numbers[c].mechanism) {
+    case KWP:
+        return p->wrap;
+    case OAEP:
+        return p->oaep == OAEP_RAW ? CKM_RSA_X_509 : CKM_RSA_PKCS_OAEP;
+    default:
+        return numbers[c].mechanism;
+    }
+}
+
+static CK_KEY_TYPE key_type(enum column c, const struct hsm_profile *p)
+{
+    return c == C_X25519 ? p->x25519 : numbers[c].type;
+}
+
+CK_OBJECT_CLASS template_class(enum hsm_key_kind kind)
+{
+    return numbers[column[kind][KEY_MADE]].class;
+}
+
+CK_MECHANISM_TYPE template_mechanism(enum hsm_key_kind kind, const struct hsm_profile *p)
+{
+    return allowed(column[kind][KEY_MADE], p);
+}
+
+static bool flag_of(enum hsm_key_kind kind, CK_ATTRIBUTE_TYPE type)
+{
+    for (size_t i = 0; i < FLAGS; i++)
+        if (flags[i].type == type)
+            return flags[i].is[column[kind][KEY_MADE]] == 1;
+    return false;
+}
+
+bool template_destroyable(enum hsm_key_kind kind)
+{
+    return flag_of(kind, CKA_DESTROYABLE);
 }
 
 static void add_nested(struct template *t, size_t which, const struct rule *rule)
@@ -152,20 +201,20 @@ static void add_nested(struct template *t, size_t which, const struct rule *rule
         t->at[t->n++] = (CK_ATTRIBUTE){ nested_type[which], t->nested[which], rule->n * sizeof(CK_ATTRIBUTE) };
 }
 
-void template_token_key(struct template *t, enum hsm_key_kind kind, enum key_origin origin, CK_MECHANISM_TYPE wrap,
+void template_token_key(struct template *t, enum hsm_key_kind kind, enum key_origin origin, const struct hsm_profile *p,
                         const char *label, const uint8_t id[KEY_ID_BYTES])
 {
     enum column c = column[kind][origin];
 
     t->n = 0;
     template_number(t, CKA_CLASS, numbers[c].class);
-    template_number(t, CKA_KEY_TYPE, numbers[c].type);
+    template_number(t, CKA_KEY_TYPE, key_type(c, p));
     if (numbers[c].bytes > 0 && origin == KEY_MADE) /* C_UnwrapKey knows it from what it unwraps */
         template_number(t, CKA_VALUE_LEN, numbers[c].bytes);
     for (size_t i = 0; i < FLAGS; i++)
         if (flags[i].is[c] != N && flags[i].type != CKA_MODIFIABLE)
             template_flag(t, flags[i].type, flags[i].is[c] == 1);
-    t->mechanism = allowed(c, wrap);
+    t->mechanism = allowed(c, p);
     t->at[t->n++] = (CK_ATTRIBUTE){ CKA_ALLOWED_MECHANISMS, &t->mechanism, sizeof t->mechanism };
     for (size_t i = 0; i < 2; i++)
         add_nested(t, i, &nested[c][i]);
@@ -182,18 +231,27 @@ static size_t der_len(const unsigned char *der)
     return 2U + der[1];
 }
 
-void template_signer_public(struct template *t, enum hsm_key_kind kind, const char *label, const uint8_t id[KEY_ID_BYTES])
+void template_public(struct template *t, enum hsm_key_kind kind, const char *label, const uint8_t id[KEY_ID_BYTES])
 {
-    const unsigned char *oid = numbers[column[kind][KEY_MADE]].curve->oid;
+    const struct curve *curve = numbers[column[kind][KEY_MADE]].curve;
 
     t->n = 0;
     template_flag(t, CKA_TOKEN, true);
     template_flag(t, CKA_PRIVATE, false);
-    template_flag(t, CKA_VERIFY, true);
+    template_flag(t, CKA_VERIFY, flag_of(kind, CKA_SIGN));
     template_flag(t, CKA_MODIFIABLE, false);
-    template_bytes(t, CKA_EC_PARAMS, oid, der_len(oid));
-    template_bytes(t, CKA_LABEL, label, strlen(label));
-    template_bytes(t, CKA_ID, id, KEY_ID_BYTES);
+    if (curve != NULL) {
+        template_bytes(t, CKA_EC_PARAMS, curve->oid, der_len(curve->oid));
+    } else {
+        template_flag(t, CKA_WRAP, false); /* defaults of SoftHSM2: true */
+        template_flag(t, CKA_ENCRYPT, false);
+        template_number(t, CKA_MODULUS_BITS, 8 * HSM_RSA_BYTES);
+        template_bytes(t, CKA_PUBLIC_EXPONENT, rsa_e, sizeof rsa_e);
+    }
+    if (label != NULL)
+        template_bytes(t, CKA_LABEL, label, strlen(label));
+    if (id != NULL)
+        template_bytes(t, CKA_ID, id, KEY_ID_BYTES);
 }
 
 /* ---- reading back ---- */
@@ -270,15 +328,15 @@ static bool is_nested(const struct reader *r, CK_ATTRIBUTE_TYPE type, const stru
 }
 
 const char *template_differs(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, enum hsm_key_kind kind,
-                             enum key_origin origin, CK_MECHANISM_TYPE wrap)
+                             enum key_origin origin, const struct hsm_profile *p)
 {
     const struct reader r = { f, session, object };
     enum column c = column[kind][origin];
-    CK_MECHANISM_TYPE mechanism = allowed(c, wrap);
+    CK_MECHANISM_TYPE mechanism = allowed(c, p);
 
     if (!is_number(&r, CKA_CLASS, numbers[c].class))
         return "CKA_CLASS";
-    if (!is_number(&r, CKA_KEY_TYPE, numbers[c].type))
+    if (!is_number(&r, CKA_KEY_TYPE, key_type(c, p)))
         return "CKA_KEY_TYPE";
     if (numbers[c].bytes > 0 && origin == KEY_MADE && !is_number(&r, CKA_VALUE_LEN, numbers[c].bytes))
         return "CKA_VALUE_LEN"; /* SoftHSM2 has none for a copy */

@@ -9,6 +9,7 @@
 
 #include "hsm/cryptoki.h"
 #include "hsm/hsm.h"
+#include "hsm/profile.h"
 
 enum { TEMPLATE_MAX = 28, KEY_ID_BYTES = 16 };
 
@@ -30,17 +31,22 @@ void template_set_flag(struct template *t, CK_ATTRIBUTE_TYPE type, bool on); /* 
 /* Made here, or a copy moved in from another token: a copy goes no further and wraps nothing. */
 enum key_origin { KEY_MADE, KEY_COPIED, KEY_ORIGINS };
 
-/* The token key's attributes, for C_GenerateKey (KEY_MADE) or C_UnwrapKey (KEY_COPIED); for a signer, those of its private
- * half. wrap: the profile's mechanism.  label, id: not copied; may be NULL. */
-void template_token_key(struct template *t, enum hsm_key_kind kind, enum key_origin origin, CK_MECHANISM_TYPE wrap,
+/* The token key's attributes, for C_GenerateKey (KEY_MADE) or C_UnwrapKey (KEY_COPIED); of a pair, those of its private
+ * half. p: the module's profile.  label, id: not copied; may be NULL. */
+void template_token_key(struct template *t, enum hsm_key_kind kind, enum key_origin origin, const struct hsm_profile *p,
                         const char *label, const uint8_t id[KEY_ID_BYTES]);
 
-/* The public half beside a signer's private one, for C_GenerateKeyPair.  label, id: not copied. */
-void template_signer_public(struct template *t, enum hsm_key_kind kind, const char *label, const uint8_t id[KEY_ID_BYTES]);
+/* The public half beside a pair's private one, for C_GenerateKeyPair.  label, id: not copied; may be NULL. */
+void template_public(struct template *t, enum hsm_key_kind kind, const char *label, const uint8_t id[KEY_ID_BYTES]);
+
+/* CKA_CLASS of the kind's key, of a pair its private half; the only mechanism that it may be used with. */
+CK_OBJECT_CLASS template_class(enum hsm_key_kind kind);
+CK_MECHANISM_TYPE template_mechanism(enum hsm_key_kind kind, const struct hsm_profile *p);
+bool template_destroyable(enum hsm_key_kind kind);
 
 /* Read the object's attributes back.  NULL: all as in the table; else the literal name of the first that differs. */
 const char *template_differs(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, enum hsm_key_kind kind,
-                             enum key_origin origin, CK_MECHANISM_TYPE wrap);
+                             enum key_origin origin, const struct hsm_profile *p);
 
 /* Session objects. */
 void template_device_public(struct template *t);

@@ -334,7 +334,7 @@ enum err_code hsm_open(struct hsm **out, const char *uri, const struct hsm_pin_s
     h->verify_every = 1;
     if ((rc = set_up(h, uri, workspace, e)) == ERR_OK && (rc = attach_with_pin(h, e)) == ERR_OK &&
         h->module->profile.name == NULL)
-        rc = profile_find(&h->module->profile, h->f, h->work, h->label, e);
+        rc = hsm_profile_find(&h->module->profile, h->f, h->work, h->label, e);
     if (rc != ERR_OK)
         hsm_close(h);
     else

@@ -37,14 +37,14 @@ struct hsm_key {
     enum key_source source;
     unsigned refs; /* its owner, and the keys that were unwrapped or derived from it */
     unsigned long life;
-    CK_OBJECT_HANDLE handle, public; /* public: signers only */
+    CK_OBJECT_HANDLE handle;
 
     enum hsm_key_kind kind; /* KEY_OF_TOKEN */
     enum key_origin origin;
     char label[HSM_LABEL];
     uint8_t kcv[3];
-    uint8_t pk[65];         /* signer; of an Ed25519 one the first 32 */
-    struct hsm_blob canary; /* KEK: the last blob that it unwrapped; len 0: none yet */
+    uint8_t pk[HSM_RSA_BYTES + 4]; /* of a pair, as long as its kind has it: hsm/pair.h */
+    struct hsm_blob canary;        /* KEK: the last blob that it unwrapped; len 0: none yet */
 
     struct hsm_key *parent; /* KEY_UNWRAPPED: the KEK; KEY_DERIVED: the master */
     enum hsm_use use;
@@ -71,7 +71,13 @@ enum err_code key_bind_token(struct hsm_key *k, struct err *e) __attribute__((wa
 enum err_code key_bind_unwrapped(struct hsm_key *k, struct err *e) __attribute__((warn_unused_result));
 enum err_code key_bind_derived(struct hsm_key *k, struct err *e) __attribute__((warn_unused_result));
 void key_copy_id(uint8_t id[KEY_ID_BYTES], const uint8_t kcv[3]); /* the rest of id: random */
-bool key_is_signer(enum hsm_key_kind kind);
+/* Token objects that fit the template, at most max. */
+enum err_code key_objects(struct hsm *h, struct template *t, CK_OBJECT_HANDLE *out, CK_ULONG max, CK_ULONG *n, struct err *e)
+    __attribute__((warn_unused_result));
+size_t key_bytes(struct hsm *h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_TYPE type, void *out, size_t max); /* 0: not there */
+bool key_is_whole(struct hsm *h, CK_OBJECT_HANDLE o, enum hsm_key_kind kind); /* false: its making was cut */
+enum err_code key_read_kcv(struct hsm_key *k, CK_OBJECT_HANDLE o, uint8_t kcv[3], struct err *e)
+    __attribute__((warn_unused_result));
 struct hsm_key *key_new(struct hsm *h, struct hsm_key *parent, enum key_source source, struct err *e);
 
 void token_release(struct hsm *h);

@@ -123,7 +123,7 @@ static enum err_code unpack(struct hsm *h, void *io, struct err *e)
         return token_fail(h, HSM_CALL, "C_GenerateRandom", rv, e);
     key_copy_id(id, k->kcv);
     oaep(h, &params, &m);
-    template_token_key(&t, k->kind, KEY_COPIED, h->module->profile.wrap, k->label, id);
+    template_token_key(&t, k->kind, KEY_COPIED, &h->module->profile, k->label, id);
     rv = h->f->C_UnwrapKey(h->work, &m, p->v->rsa_private, p->bytes, p->len, t.at, t.n, &copy);
     return rv == CKR_OK ? ERR_OK : token_fail(h, HSM_CALL, "C_UnwrapKey", rv, e);
 }

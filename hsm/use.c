@@ -41,13 +41,49 @@ static enum err_code ecdh_step(struct hsm *h, void *io, struct err *e)
     return rv == CKR_OK ? ERR_OK : token_fail(h, HSM_CALL, "C_DeriveKey", rv, e);
 }
 
+static enum err_code wrong_key(const struct hsm_key *k, const char *op, const char *what, struct err *e)
+{
+    return err_set(e, &hsm_fault[HSM_KEY_WRONG], op, NULL, 0, "token '%s': key '%s' is no %s", k->h->label, k->label, what);
+}
+
+static bool is_kind(const struct hsm_key *k, enum hsm_key_kind kind)
+{
+    return k->source == KEY_OF_TOKEN && k->kind == kind;
+}
+
 enum err_code hsm_ecdh(struct hsm_key *skR, const uint8_t pk[65], uint8_t z[32], struct err *e)
 {
     struct job j = { .k = skR, .in = pk, .len = 65, .out_len = 32 };
 
+    if (!is_kind(skR, HSM_FLEET) && (skR->source != KEY_UNWRAPPED || skR->use != HSM_USE_ECDH))
+        return wrong_key(skR, "hsm_ecdh", "P-256 key for ECDH", e);
     if (!point_on_curve(pk))
         return err_set(e, &hsm_fault[HSM_BAD_POINT], "hsm_ecdh", NULL, 0, "04%02x%02x%02x..", pk[1], pk[2], pk[3]);
     return run(ecdh_step, &j, z, e);
+}
+
+static enum err_code x25519_step(struct hsm *h, void *io, struct err *e)
+{
+    struct job *j = io;
+    enum err_code rc = key_bind(j->k, e);
+    CK_RV rv;
+
+    if (rc != ERR_OK)
+        return rc;
+    h->module->made++;
+    rv = point_x25519(h->f, h->work, j->k->handle, j->in, j->out);
+    return rv == CKR_OK ? ERR_OK : token_fail(h, HSM_CALL, "C_DeriveKey", rv, e);
+}
+
+enum err_code hsm_x25519(struct hsm_key *skR, const uint8_t pk[32], uint8_t z[32], struct err *e)
+{
+    struct job j = { .k = skR, .in = pk, .len = 32, .out_len = 32 };
+
+    if (!is_kind(skR, HSM_FLEET_X25519))
+        return wrong_key(skR, "hsm_x25519", "X25519 key", e);
+    if (point_is_small_order(pk))
+        return err_set(e, &hsm_fault[HSM_BAD_POINT], "hsm_x25519", NULL, 0, "%02x%02x%02x..", pk[0], pk[1], pk[2]);
+    return run(x25519_step, &j, z, e);
 }
 
 /* ---- C_Sign: HMAC, ECDSA and EdDSA ---- */
@@ -100,27 +136,31 @@ enum err_code hsm_hmac(struct hsm_key *k, const uint8_t *data, size_t len, uint8
 
 static enum err_code must_be(const struct hsm_key *k, enum hsm_key_kind kind, const char *op, struct err *e)
 {
-    if (k->source == KEY_OF_TOKEN && k->kind == kind)
-        return ERR_OK;
-    return err_set(e, &hsm_fault[HSM_KEY_WRONG], op, NULL, 0, "token '%s': key '%s' is no signer of that kind", k->h->label,
-                   k->label);
+    return is_kind(k, kind) ? ERR_OK : wrong_key(k, op, "signer of that kind", e);
 }
 
 enum err_code hsm_sign(struct hsm_key *signer, const uint8_t digest[32], uint8_t sig[64], struct err *e)
 {
     struct job j = { .k = signer, .in = digest, .len = 32, .out_len = 64 };
-    enum err_code rc = must_be(signer, HSM_SIGNER, "hsm_sign", e);
+    enum err_code rc = is_kind(signer, HSM_RA) ? ERR_OK : must_be(signer, HSM_SIGNER, "hsm_sign", e);
 
     return rc == ERR_OK ? run(ecdsa_step, &j, sig, e) : rc;
 }
 
-enum err_code hsm_public(struct hsm_key *signer, uint8_t pk[65], struct err *e)
+enum err_code hsm_public(struct hsm_key *k, uint8_t pk[65], struct err *e)
 {
-    enum err_code rc = must_be(signer, HSM_SIGNER, "hsm_public", e);
+    if (!is_kind(k, HSM_SIGNER) && !is_kind(k, HSM_RA) && !is_kind(k, HSM_FLEET))
+        return wrong_key(k, "hsm_public", "P-256 pair of the token", e);
+    memcpy(pk, k->pk, 65);
+    return ERR_OK;
+}
 
-    if (rc == ERR_OK)
-        memcpy(pk, signer->pk, 65);
-    return rc;
+enum err_code hsm_public_x25519(struct hsm_key *k, uint8_t pk[32], struct err *e)
+{
+    if (!is_kind(k, HSM_FLEET_X25519))
+        return wrong_key(k, "hsm_public_x25519", "X25519 key", e);
+    memcpy(pk, k->pk, 32);
+    return ERR_OK;
 }
 
 static bool verifies(const uint8_t pk[32], const uint8_t *message, size_t len, const uint8_t sig[64])

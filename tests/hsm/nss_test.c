@@ -71,6 +71,25 @@ static void test_nss_has_no_ed25519_and_the_message_names_what_it_lacks(void **s
     hsm_close(h);
 }
 
+/* Its database has no columns for CKA_ALLOWED_MECHANISMS and the like: a key of our template can't be stored, and none that
+ * lacks them is made instead. */
+static void test_nss_can_keep_no_key_of_a_fleet_and_none_is_left(void **state)
+{
+    static const enum hsm_key_kind kinds[] = { HSM_FLEET, HSM_RA };
+    struct hsm *h = NULL;
+    struct hsm_key *k;
+
+    (void)state;
+    assert_ok(hsm_open(&h, uri, &by_uri, ws, &e));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        assert_fault(hsm_key_ensure(h, kinds[i], "x", &k, NULL, &e), HSM_CALL);
+        assert_fault(hsm_key_find(h, kinds[i], "x", &k, &e), HSM_KEY_MISSING);
+    }
+    assert_fault(hsm_key_ensure(h, HSM_FLEET_X25519, "u", &k, NULL, &e), HSM_MECHANISM);
+    assert_non_null(strstr(e.subject, "CKM_EC_MONTGOMERY_KEY_PAIR_GEN"));
+    hsm_close(h);
+}
+
 static void test_nss_and_softhsm2_are_open_side_by_side(void **state)
 {
     struct hsm *nss = NULL, *soft = open_line();
@@ -92,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_nss_is_known_by_its_answers_and_gets_no_kek),
         TEST(test_nss_has_no_ed25519_and_the_message_names_what_it_lacks),
+        TEST(test_nss_can_keep_no_key_of_a_fleet_and_none_is_left),
         TEST(test_nss_and_softhsm2_are_open_side_by_side),
     };
 

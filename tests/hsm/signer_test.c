@@ -170,8 +170,8 @@ static void make_pair(const char *label, const CK_ATTRIBUTE *change)
     struct template pub, prv;
     CK_OBJECT_HANDLE a, b;
 
-    template_signer_public(&pub, HSM_LOG_SIGNER, label, id);
-    template_token_key(&prv, HSM_LOG_SIGNER, KEY_MADE, 0, label, id);
+    template_public(&pub, HSM_LOG_SIGNER, label, id);
+    template_token_key(&prv, HSM_LOG_SIGNER, KEY_MADE, &h->module->profile, label, id);
     for (CK_ULONG i = 0; i < prv.n; i++)
         if (prv.at[i].type == change->type)
             prv.at[i] = *change;

@@ -53,7 +53,10 @@ static void read_line(struct trace *t, const char *line)
     }
     if (strstr(line, "CKA_SENSITIVE") != NULL && strstr(line, "False") != NULL)
         t->exposed = true;
-    if (strstr(line, "CKA_VALUE ") != NULL && strcmp(t->call, "C_GetAttributeValue") == 0)
+    if ((strstr(line, "CKA_VALUE ") != NULL || strstr(line, "CKA_PRIVATE_EXPONENT") != NULL ||
+         strstr(line, "CKA_PRIME_") != NULL || strstr(line, "CKA_EXPONENT_") != NULL ||
+         strstr(line, "CKA_COEFFICIENT") != NULL) &&
+        strcmp(t->call, "C_GetAttributeValue") == 0)
         t->asks_value = true;
     if (sscanf(line, "[in] hObject = 0x%lx", &number) == 1)
         t->object = number;
@@ -90,6 +93,14 @@ static struct hsm *open_spied(const char *uri)
     through_the_spy(uri, spied);
     assert_ok(hsm_open(&h, spied, &by_uri, ws, &e));
     return h;
+}
+
+static enum err_code ignore(void *io, const struct hsm_key_info *k, struct err *err)
+{
+    (void)io;
+    (void)k;
+    (void)err;
+    return ERR_OK;
 }
 
 static void whole_life(struct hsm *line, struct hsm *server, const char *so_uri)
@@ -129,6 +140,29 @@ static void whole_life(struct hsm *line, struct hsm *server, const char *so_uri)
     hsm_key_free(log);
 }
 
+/* What the server and the vault do with the keys of fleets. */
+static void life_of_fleets(struct hsm *server)
+{
+    uint8_t z[32], sig[64], digest[32] = { 7 }, block[HSM_RSA_BYTES] = { [HSM_RSA_BYTES - 1] = 2 }, out[HSM_RSA_BYTES];
+    struct hsm_key *fleet, *x, *ra, *rsa;
+
+    assert_ok(hsm_key_ensure(server, HSM_FLEET, "fleet/1/1", &fleet, NULL, &e));
+    assert_ok(hsm_key_ensure(server, HSM_FLEET_X25519, "fleet/2/1", &x, NULL, &e));
+    assert_ok(hsm_key_ensure(server, HSM_RA, "ra", &ra, NULL, &e));
+    assert_ok(hsm_key_ensure(server, HSM_RSA, "rsa/3/1", &rsa, NULL, &e));
+    assert_ok(hsm_ecdh(fleet, point_generator, z, &e));
+    assert_ok(hsm_x25519(x, point_nine, z, &e));
+    assert_ok(hsm_sign(ra, digest, sig, &e));
+    assert_ok(hsm_rsa_raw(rsa, block, out, &e));
+    assert_ok(hsm_keys(server, ignore, NULL, &e));
+    hsm_key_free(fleet);
+    hsm_key_free(x);
+    hsm_key_free(ra);
+    hsm_key_free(rsa);
+    assert_ok(hsm_key_destroy(server, HSM_FLEET, "fleet/1/1", NULL, &e));
+    assert_ok(hsm_key_destroy(server, HSM_RA, "ra", NULL, &e));
+}
+
 static void read_pin(const char *name, char pin[64])
 {
     char path[512];
@@ -156,6 +190,7 @@ static void test_no_value_of_a_sealed_key_is_ever_asked_for(void **state)
     line = open_spied(line_uri);
     server = open_spied(server_uri);
     whole_life(line, server, so_uri);
+    life_of_fleets(server);
     hsm_close(line);
     hsm_close(server);
     read_trace(&t, log);

@@ -55,7 +55,7 @@ static void make_key(const char *label, const CK_ATTRIBUTE *change, bool wraps)
     struct template t;
     CK_OBJECT_HANDLE o;
 
-    template_token_key(&t, wraps ? HSM_KEK : HSM_MASTER, KEY_MADE, CKM_AES_KEY_WRAP_PAD, label, id);
+    template_token_key(&t, wraps ? HSM_KEK : HSM_MASTER, KEY_MADE, &h->module->profile, label, id);
     for (CK_ULONG i = 0; change != NULL && i < t.n; i++)
         if (t.at[i].type == change->type)
             t.at[i] = *change;

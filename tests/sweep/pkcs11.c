@@ -150,15 +150,15 @@ void *__wrap_dlsym(void *so, const char *symbol)
 /* ---- the module's self-test, half of what opening a token costs: done by each run with a fault, remembered for the rest
  * ---- */
 
-enum err_code __real_profile_find(struct module_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session,
-                                  const char *who, struct err *e);
-enum err_code __wrap_profile_find(struct module_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session,
-                                  const char *who, struct err *e);
+enum err_code __real_hsm_profile_find(struct hsm_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session,
+                                      const char *who, struct err *e);
+enum err_code __wrap_hsm_profile_find(struct hsm_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session,
+                                      const char *who, struct err *e);
 
-_Static_assert(sizeof(struct module_profile) <= sizeof((struct world_shared *)0)->profile, "it fits");
+_Static_assert(sizeof(struct hsm_profile) <= sizeof((struct world_shared *)0)->profile, "it fits");
 
-enum err_code __wrap_profile_find(struct module_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session,
-                                  const char *who, struct err *e)
+enum err_code __wrap_hsm_profile_find(struct hsm_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session,
+                                      const char *who, struct err *e)
 {
     struct world *w = world_now;
     enum err_code rc;
@@ -167,7 +167,7 @@ enum err_code __wrap_profile_find(struct module_profile *out, CK_FUNCTION_LIST *
         memcpy(out, w->shared->profile, sizeof *out); /* its texts are constants of this program: the same after a fork */
         return ERR_OK;
     }
-    rc = __real_profile_find(out, f, session, who, e);
+    rc = __real_hsm_profile_find(out, f, session, who, e);
     if (rc == ERR_OK && w->c == NULL) {
         memcpy(w->shared->profile, out, sizeof *out);
         w->shared->has_profile = true;

@@ -1,0 +1,151 @@
+#!/usr/bin/env bats
+# key list, show, new, retire: fleets' keys and rotation authorities, made once and ended once.
+
+setup() {
+    source "$BATS_TEST_DIRNAME/line.bash"
+    begin
+    line
+}
+
+teardown() {
+    end
+}
+
+objects() { # objects FOLDER: how many key files its tokens have
+    ls "$T/$1"/*/*.object | grep -vc /token.object
+}
+
+@test "new --fleet makes the key once, and says the same x again" {
+    local x
+    fl --json key new --fleet 7
+    succeeds
+    prints '"label":"fleet/7/1"' '"role":"server"' '"kind":"fleet"' '"state":"whole"' '"result":"made"'
+    x=$(json public)
+    [[ $x =~ ^[0-9a-f]{64}$ ]]
+    fl --json key new --fleet 7
+    succeeds
+    prints '"result":"kept"' "$x"
+    fl key new --fleet 7 --epoch 255
+    succeeds
+    prints "made" "fleet/7/255" "in server"
+    fl --json key show fleet/7/1
+    [ "$(json public)" = "$x" ]
+    [[ $(json made) == 20* ]]
+    fl audit list
+    [ "$(grep -c "fleet/7/1=$x" <<<"$output")" = 1 ]
+    [ "$(objects tokens)" = "$(objects keep)" ]
+}
+
+@test "new --suite 2 makes an X25519 key; the other suite of that epoch is refused" {
+    fl --json key new --fleet 8 --suite 2
+    succeeds
+    prints '"kind":"fleet-x25519"'
+    fl --json key new --fleet 8
+    refuses 80 hsm-key-wrong "fleet/8/1"
+}
+
+@test "new --ra and --backup-ra go to the vault" {
+    fl --json key new --ra
+    succeeds
+    prints '"label":"ra"' '"role":"vault"' '"kind":"ra"'
+    fl --json key new --backup-ra
+    succeeds
+    prints '"label":"ra-backup"' '"role":"vault"'
+    fl --json key list --role vault
+    succeeds
+    [ "${#lines[@]}" = 2 ]
+}
+
+@test "new --rsa prints the digest that devices have" {
+    fl --json key new --rsa 9
+    succeeds
+    prints '"label":"rsa/9/1"' '"kind":"rsa"'
+    [[ $(json public) =~ ^$(json kcv)[0-9a-f]{58}$ ]]
+}
+
+@test "list shows every token's keys, and no secret" {
+    fl key new --fleet 7
+    fl key list
+    succeeds
+    prints "line    kek " "server  master/1" "a copy" "log     checkpoint" "fleet/7/1"
+    fl --json key list
+    [ "${#lines[@]}" = 8 ]
+    [ "$(grep -c '"label":"kek-secret","role":"[a-z]*","kind":"kek-secret"' <<<"$output")" = 2 ]
+    fl --json key list --role server
+    [ "${#lines[@]}" = 4 ]
+}
+
+@test "a token that can't be had does not hide the others" {
+    rm "$T/pins/vault.pin"
+    fl --json key list
+    refuses 77 pin-source vault
+    prints '"label":"checkpoint"'
+    fl --json key list --role vault
+    refuses 77 pin-source
+}
+
+@test "retire refuses without the registry's answer; forced, it needs a reason and --burn" {
+    fl key new --fleet 7
+    fl --json key retire fleet/7/1 --burn
+    refuses 80 key-needed "fleet/7/1"
+    fl --json key retire fleet/7/1 --burn --force
+    refuses 64 force-reason
+    fl --json key retire fleet/7/1 --force --reason "a test"
+    succeeds
+    prints '"result":"plan"'
+    fl --json key show fleet/7/1
+    succeeds
+    local before
+    before=$(objects keep)
+    fl --json key retire fleet/7/1 --force --reason "a test" --burn
+    succeeds
+    prints '"result":"destroyed"'
+    [ "$(objects keep)" = $((before - 2)) ] && [ "$(objects tokens)" = $((before - 2)) ]
+    fl --json key show fleet/7/1
+    refuses 69 hsm-key-missing
+    fl audit list
+    prints "key.retiring" "forced=yes label=fleet/7/1 reason=a test" "key.retired"
+    fl --json key retire fleet/7/1
+    succeeds
+    prints '"result":"gone"'
+    fl --json key new --fleet 7
+    refuses 80 key-retired "fleet/7/1"
+}
+
+@test "retire: what never ends, what is not there, what is no key" {
+    fl --json key retire kek --burn --force --reason x
+    refuses 80 hsm-key-kept kek
+    fl --json key retire fleet/7/1 --burn --force --reason x
+    refuses 69 hsm-key-missing "fleet/7/1"
+    fl --json key retire ra --burn --force --reason $'two\nlines'
+    refuses 64 bad-reason
+}
+
+@test "a rotation authority may come again after its end, and its next end is asked for again" {
+    fl --json key new --ra
+    fl --json key retire ra --burn --force --reason x
+    succeeds
+    fl --json key new --ra
+    succeeds
+    prints '"result":"made"'
+    fl --json key retire ra --burn
+    refuses 80 key-needed
+}
+
+@test "misuse: 64" {
+    fl --json key new
+    refuses 64 key-choice
+    fl --json key new --ra --rsa 1
+    refuses 64 key-choice
+    fl --json key new --ra --epoch 2
+    refuses 64 key-choice
+    fl --json key new --rsa 1 --suite 2
+    refuses 64 key-choice
+    local bad
+    for bad in "--fleet 0" "--fleet 65536" "--fleet 1 --epoch 256" "--fleet 1 --epoch 0" "--fleet 1 --suite 3" "--fleet x"; do
+        fl --json key new $bad
+        refuses 64 bad-number
+    done
+    fl --json key list --role nobody
+    refuses 64 unknown-role nobody
+}
