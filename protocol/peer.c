@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 static const struct peer_scheme *const schemes[] = {
-    &peer_sealed, &peer_fleet, &peer_identity, &peer_session_ecies, &peer_signup,
+    &peer_sealed, &peer_fleet, &peer_identity, &peer_secret, &peer_derived, &peer_session_ecies, &peer_signup,
 };
 
 const struct peer_scheme *peer_scheme_of(uint8_t scheme, uint8_t suite)
