@@ -6,7 +6,7 @@
 #include "firmware-stub/stm32.h"
 #include "protocol/cobs.h"
 
-enum { RING = 64 /* a power of two */, LINE_MAX = COBS_MAX(CONSOLE_RECORD_MAX) };
+enum { RING = 256 /* a power of two: 22 ms at 115200 */, LINE_MAX = COBS_MAX(CONSOLE_RECORD_MAX) };
 
 static struct {
     volatile uint32_t in, out; /* counts; the interrupt moves in, the main loop out */
@@ -15,7 +15,7 @@ static struct {
 
 static struct {
     uint8_t byte[LINE_MAX];
-    size_t len; /* LINE_MAX: too long, or bytes were lost; skip to the next 00 */
+    size_t len; /* LINE_MAX: too long; skip to the next 00 */
 } line;
 
 void USART2_IRQHandler(void);
