@@ -30,7 +30,7 @@ ASAN_TESTS := $(filter-out tests/firmware-stub/% tests/hsm/crash_test tests/hsm/
 BATS    := $(shell find tests -name '*.bats' | sort)
 CHIPS   := stm32l476 stm32f407
 GEN     := $(patsubst %,build/gen/%.inc,$(wildcard flash/openocd/*.tcl db/schema/*.sql))
-PRODUCTS:= sealed
+PRODUCTS:= sealed secret derived
 ELF     := $(foreach p,$(PRODUCTS),$(foreach c,$(CHIPS),build/firmware/$(p)-$(c).elf))
 TEST_ELF:= $(foreach n,$(PRODUCTS:=-fast) selftest blink vectors,$(foreach c,$(CHIPS),build/firmware/$(n)-$(c).elf))
 

@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CONSOLE_SEND_MAX = 128, CONSOLE_RECORD_MAX = 128 };
+enum { CONSOLE_RECORD_MAX = 128 };
 
 void console_start(void);
 
-/* One record of at most CONSOLE_SEND_MAX bytes; a line that takes nothing loses it. */
+/* One record; a line that takes nothing loses it. */
 void console_send(const uint8_t *record, size_t len);
 
 /* The next record that came whole, at most CONSOLE_RECORD_MAX bytes; 0: none yet.  Longer ones, and what is not COBS, are
