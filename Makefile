@@ -30,8 +30,9 @@ ASAN_TESTS := $(filter-out tests/firmware-stub/% tests/hsm/crash_test tests/hsm/
 BATS    := $(shell find tests -name '*.bats' | sort)
 CHIPS   := stm32l476 stm32f407
 GEN     := $(patsubst %,build/gen/%.inc,$(wildcard flash/openocd/*.tcl db/schema/*.sql))
-ELF     := $(foreach c,$(CHIPS),build/firmware/sealed-$(c).elf)
-TEST_ELF:= $(foreach n,sealed-fast selftest blink vectors,$(foreach c,$(CHIPS),build/firmware/$(n)-$(c).elf))
+PRODUCTS:= sealed secret derived
+ELF     := $(foreach p,$(PRODUCTS),$(foreach c,$(CHIPS),build/firmware/$(p)-$(c).elf))
+TEST_ELF:= $(foreach n,$(PRODUCTS:=-fast) selftest blink vectors,$(foreach c,$(CHIPS),build/firmware/$(n)-$(c).elf))
 
 all: build/fuseline build/vchip $(ELF)
 
@@ -107,15 +108,26 @@ build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c hs
 	$(Q)clang $(filter-out -M%,$(CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(filter %.c,$^) -lcrypto
 
 # ---- firmware: build/firmware/NAME-CHIP.elf ----
-# sealed: the firmware stub of scheme 1; sealed-fast: the same with a message every 10 ms; selftest, blink, vectors: for the tests
+# sealed, identity, ...: the firmware stub of a scheme; sealed-fast, ...: the same with a message every 10 ms; selftest, blink,
+# vectors: for the tests.  A row: the product (product.c), the flash that it may fill, and what else its build says.
+sealed_ROW       = sealed 24K
+sealed-fleet_ROW = fleet 24K
+identity_ROW     = identity 32K
+secret_ROW       = secret 24K
+derived_ROW      = derived 24K
+session_ROW      = session 24K
+session-rsa_ROW  = session_rsa 24K -DFL_FRAME_MAX=513
+signup_ROW       = signup 32K
 BEARSSL := hash/sha2small mac/hmac aead/ccm symcipher/aes_ct symcipher/aes_ct_enc symcipher/aes_ct_ctrcbc ec/ec_p256_m31 int/i31_add \
            int/i31_sub int/i31_decmod int/i31_encode int/i31_montmul int/i31_decode int/i31_bitlen int/i31_modpow2 int/i31_tmont int/i31_fmont int/i31_muladd \
            int/i31_ninv31 int/i31_rshift int/i31_reduce int/i31_iszero int/i32_div32 codec/ccopy codec/enc32be codec/dec32be codec/enc32le
 ARM     := arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -g -ffreestanding -nostdlib -fno-tree-loop-distribute-patterns \
            -ffunction-sections -fdata-sections -Wl,--gc-sections
-STUB    := $(ARM) -std=c11 -Os -flto $(filter-out -Wpedantic,$(WARN)) -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src
-STUB_SRC:= $(filter-out firmware-stub/stm32%,$(wildcard firmware-stub/*.c)) $(wildcard protocol/*.c)
-STUB_DEP:= $(STUB_SRC) $(wildcard firmware-stub/*.h protocol/*.h) build/bearssl/lib.a
+STUB    := $(ARM) -std=c11 -Os $(filter-out -Wpedantic,$(WARN)) -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src
+LTO     := -flto # a 13th smaller: what one file alone calls goes into it
+STUB_OWN:= firmware-stub/main.c firmware-stub/identity.c firmware-stub/telemetry.c # see product.h and the build's constants
+STUB_LIB:= $(filter-out firmware-stub/stm32% $(STUB_OWN),$(wildcard firmware-stub/*.c)) $(filter-out protocol/peer%,$(wildcard protocol/*.c))
+STUB_DEP:= $(STUB_OWN) $(wildcard firmware-stub/*.h protocol/*.h) build/stub/lib.a build/bearssl/lib.a
 TEST_ARM:= $(ARM) -std=gnu11 -Wall -Wextra -Wshadow -Werror
 chip     = $(subst stm32,STM32,$(subst l,L,$(subst f,F,$(1))))
 
@@ -125,12 +137,20 @@ build/bearssl/lib.a: firmware-stub/bearssl.sh | build/.packages
 	$(Q)cd build/bearssl/obj && arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -Os -g -ffreestanding -fno-tree-loop-distribute-patterns \
 	    -ffunction-sections -fdata-sections -I../src/inc -I../src/src -c $(BEARSSL:%=../src/src/%.c)
 	@arm-none-eabi-ar rcs $@ build/bearssl/obj/*.o
-build/firmware/sealed-%.elf: firmware-stub/%.c firmware-stub/%.ld $(STUB_DEP)
+build/stub/%.o: %.c $(wildcard firmware-stub/*.h protocol/*.h) | build/.packages build/bearssl/lib.a
 	@mkdir -p $(@D)
-	$(Q)$(STUB) -T firmware-stub/$*.ld -o $@ firmware-stub/$*.c $(STUB_SRC) build/bearssl/lib.a -lgcc
-build/firmware/sealed-fast-%.elf: firmware-stub/%.c firmware-stub/%.ld $(STUB_DEP)
-	@mkdir -p $(@D)
-	$(Q)$(STUB) -DFL_TELEMETRY_MS=10 -T firmware-stub/$*.ld -o $@ firmware-stub/$*.c $(STUB_SRC) build/bearssl/lib.a -lgcc
+	$(Q)$(STUB) $(LTO) -c -o $@ $<
+build/stub/firmware-stub/mem.o build/stub/firmware-stub/startup.o: LTO := # named by the compiler and by assembly only
+build/stub/lib.a: $(STUB_LIB:%.c=build/stub/%.o)
+	@rm -f $@
+	$(Q)arm-none-eabi-gcc-ar rcs $@ $^
+define STUB_RULE
+build/firmware/$(1)$(2)-%.elf: firmware-stub/%.c firmware-stub/%.ld $$(STUB_DEP)
+	@mkdir -p $$(@D)
+	$$(Q)$$(STUB) $$(LTO) -DFL_PRODUCT=product_$(word 1,$($(1)_ROW)) $(wordlist 3,9,$($(1)_ROW)) $(3) -Wl,--defsym=FLASH_LENGTH=$(word 2,$($(1)_ROW)) \
+	    -T firmware-stub/$$*.ld -o $$@ firmware-stub/$$*.c $$(STUB_OWN) build/stub/lib.a build/bearssl/lib.a -lgcc
+endef
+$(foreach p,$(PRODUCTS),$(eval $(call STUB_RULE,$(p)))$(eval $(call STUB_RULE,$(p),-fast,-DFL_TELEMETRY_MS=10)))
 build/firmware/selftest-%.elf: tests/firmware/selftest.c tests/firmware/startup.c tests/firmware/board.h tests/firmware/%.ld | build/.packages
 	@mkdir -p $(@D)
 	$(Q)$(TEST_ARM) -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2 -D$(call chip,$*) -T tests/firmware/$*.ld -o $@ $(filter %.c,$^) -lgcc

@@ -85,17 +85,45 @@ static bool write_after_loss(struct counter_plan *plan, struct bad_slots *bad)
     return false;
 }
 
-enum device_code boot_number_take(uint32_t *boot)
+/* gen, salt, epoch and v of a device without a record: its generation 0, and the epoch of its image. */
+static const struct counter_record initial;
+
+static uint16_t floor_mark; /* v, epoch */
+
+static uint16_t mark(const struct counter_record *r)
 {
-    static const struct counter_record initial; /* gen, salt, epoch, v: scheme 1 has none */
+    return (uint16_t)(r->v << 8 | r->epoch);
+}
+
+void boot_number_floor(uint8_t v, uint8_t epoch)
+{
+    floor_mark = (uint16_t)(v << 8 | epoch);
+}
+
+static void apply(const struct counter_record *change, struct counter_record *r, bool lost)
+{
+    uint32_t boot = r->boot;
+    if (change != NULL && !lost) {
+        *r = *change;
+        r->boot = boot;
+    }
+    if (mark(r) < floor_mark) {
+        r->v = (uint8_t)(floor_mark >> 8);
+        r->epoch = (uint8_t)floor_mark;
+    }
+}
+
+enum device_code boot_number_take(const struct counter_record *change, struct counter_record *taken)
+{
     struct bad_slots bad = { 0 };
     const struct counter_flash flash = { chip_record_slots, read_slot, &bad };
     struct counter_plan plan;
 
     for (unsigned i = 0; i < TRIES; i++) {
-        const struct counter_otp otp = { otp_nvm_loss(cell_burned, NULL), cell_burned(NULL, CELL_NVM_INITIALISED) };
+        const struct counter_otp otp = { boot_number_nvm_loss(), cell_burned(NULL, CELL_NVM_INITIALISED) };
         if (!counter_plan(&flash, &otp, &initial, &plan))
             return DEVICE_BOOT_FULL;
+        apply(change, &plan.record, plan.lost);
         enum device_code code = burn_loss(&plan);
         if (code != DEVICE_OK)
             return code;
@@ -105,8 +133,21 @@ enum device_code boot_number_take(uint32_t *boot)
             continue;
         if (!otp.initialised && !cell_burn(CELL_NVM_INITIALISED))
             return DEVICE_OTP_WRITE;
-        *boot = plan.record.boot;
+        *taken = plan.record;
         return DEVICE_OK;
     }
     return DEVICE_BOOT_WRITE;
+}
+
+void boot_number_record(struct counter_record *now)
+{
+    struct bad_slots bad = { 0 };
+    const struct counter_flash flash = { chip_record_slots, read_slot, &bad };
+    *now = initial;
+    (void)counter_newest(&flash, now);
+}
+
+uint8_t boot_number_nvm_loss(void)
+{
+    return otp_nvm_loss(cell_burned, NULL);
 }

@@ -17,6 +17,7 @@ extern const uint32_t chip_otp;                    /* address of OTP offset 0 */
 extern const struct otp_cells *const chip_cells;   /* run-time cells */
 extern const uint32_t chip_records[COUNTER_PAGES]; /* two erase units that hold the boot records and nothing else */
 extern const unsigned chip_record_slots;           /* records used of each */
+extern const uint32_t chip_rotate[2];              /* two more, for the stored ROTATE frames A and B */
 
 /* Clocks, pins and USART2.  Returns HCLK in Hz; a PLL that does not start leaves the part on its reset clock. */
 uint32_t chip_start(void);
@@ -28,7 +29,8 @@ bool chip_read(uint32_t addr, void *out, size_t len);
  * refused some of it; the rest was programmed all the same.  Whether it holds is for the caller's read-back to say. */
 bool chip_program(uint32_t addr, const void *bytes, size_t len);
 
-/* Erase the page or sector that starts at addr: 22 ms (L4), 0.25 s (F4). */
+/* Erase the page or sector that starts at addr: 22 ms (L4); 0.25 s (F4), 0.6 and 1 s for the ROTATE slots.  The core stalls
+ * meanwhile: bytes that come over USART2 are lost. */
 bool chip_erase(uint32_t addr);
 
 /* Readout protection level 0, 1 or 2, as the flash controller loaded it at power-on. */

@@ -1,12 +1,10 @@
 #include "firmware-stub/console.h"
 
-#include <stdbool.h>
-
 #include "firmware-stub/chip.h"
 #include "firmware-stub/stm32.h"
 #include "protocol/cobs.h"
 
-enum { RING = 64 /* a power of two */, LINE_MAX = COBS_MAX(CONSOLE_RECORD_MAX) };
+enum { RING = 256 /* a power of two: 22 ms at 115200 */, LINE_MAX = COBS_MAX(CONSOLE_RECORD_MAX) };
 
 static struct {
     volatile uint32_t in, out; /* counts; the interrupt moves in, the main loop out */
@@ -15,7 +13,7 @@ static struct {
 
 static struct {
     uint8_t byte[LINE_MAX];
-    size_t len; /* LINE_MAX: too long, or bytes were lost; skip to the next 00 */
+    size_t len; /* LINE_MAX: too long; skip to the next 00 */
 } line;
 
 void USART2_IRQHandler(void);
@@ -35,15 +33,27 @@ void console_start(void)
     NVIC_ISER(USART2_IRQN / 32) = BIT(USART2_IRQN % 32);
 }
 
+static void send_bytes(const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len && stm32_wait(chip_usart.sr, USART_TXE, USART_TXE); i++)
+        *chip_usart.tdr = bytes[i];
+}
+
+/* COBS as in protocol/cobs.c, block by block: the longest record would need half a kilobyte of buffer. */
 void console_send(const uint8_t *record, size_t len)
 {
-    uint8_t out[COBS_MAX(CONSOLE_SEND_MAX)];
-    size_t n = len <= CONSOLE_SEND_MAX ? cobs_encode(record, len, out, sizeof out) : 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!stm32_wait(chip_usart.sr, USART_TXE, USART_TXE))
-            return;
-        *chip_usart.tdr = out[i];
+    enum { BLOCK = 254 };
+    static const uint8_t delimiter;
+    for (size_t i = 0, n; i <= len; i += n + (n < BLOCK)) { /* a short block stands for the 00 behind it, too */
+        for (n = 0; n < BLOCK && i + n < len && record[i + n] != 0;)
+            n++;
+        const uint8_t code = (uint8_t)(n + 1);
+        send_bytes(&code, 1);
+        send_bytes(record + i, n);
+        if (i + n == len)
+            break;
     }
+    send_bytes(&delimiter, 1);
 }
 
 size_t console_receive(uint8_t record[CONSOLE_RECORD_MAX])

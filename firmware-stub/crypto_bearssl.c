@@ -151,16 +151,23 @@ static bool p256_ecdh(void *io, const uint8_t d[P256_LEN], const uint8_t pk[P256
     return ok;
 }
 
-struct crypto crypto_bearssl(bool (*random)(void *io, void *out, size_t len))
+/* A firmware links what its table names: one table for each set that a scheme uses. */
+#define HASH_AND_CCM .sha256 = sha256, .hmac_sha256 = hmac_sha256, .ccm_seal = ccm_seal, .ccm_open = ccm_open
+#define P256_ECDH .p256_decompress = p256_decompress, .p256_public = p256_public, .p256_ecdh = p256_ecdh
+
+struct crypto crypto_bearssl_secret(crypto_random *random)
 {
-    return (struct crypto){ .sha256 = sha256,
-                            .hmac_sha256 = hmac_sha256,
-                            .ccm_seal = ccm_seal,
-                            .ccm_open = ccm_open,
-                            .p256_decompress = p256_decompress,
-                            .p256_public = p256_public,
-                            .p256_ecdh = p256_ecdh,
-                            .random = random };
+    return (struct crypto){ HASH_AND_CCM, .random = random };
+}
+
+struct crypto crypto_bearssl(crypto_random *random)
+{
+    return crypto_bearssl_sealing(random);
+}
+
+struct crypto crypto_bearssl_sealing(crypto_random *random)
+{
+    return (struct crypto){ HASH_AND_CCM, P256_ECDH, .random = random };
 }
 
 /* ---- known answers ---- */
@@ -228,7 +235,17 @@ static bool p256_works(void)
            ec->mul(point, sizeof point, d, sizeof d, BR_EC_secp256r1) != 0 && bytes_equal(point, pk, sizeof pk);
 }
 
+bool crypto_bearssl_test_secret(void)
+{
+    return sha256_works() && hmac_works() && ccm_works();
+}
+
+bool crypto_bearssl_test_sealing(void)
+{
+    return crypto_bearssl_test_secret() && p256_works();
+}
+
 bool crypto_bearssl_self_test(void)
 {
-    return sha256_works() && hmac_works() && ccm_works() && p256_works();
+    return crypto_bearssl_test_sealing();
 }

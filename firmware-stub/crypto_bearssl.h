@@ -6,13 +6,26 @@
 
 #include "protocol/crypto.h"
 
-/* The table.  random(io, out, len): false when the source failed its test; crypto_bearssl itself holds none. */
-struct crypto crypto_bearssl(bool (*random)(void *io, void *out, size_t len));
+/* random(io, out, len): false when the source failed its test; the tables hold none. */
+typedef bool crypto_random(void *io, void *out, size_t len);
+
+/* One table for each set of primitives that a scheme uses; the others are NULL, and are not linked. */
+struct crypto crypto_bearssl_secret(crypto_random *random);  /* SHA-256, HMAC, AES-128-CCM */
+struct crypto crypto_bearssl_sealing(crypto_random *random); /* and P-256 */
+struct crypto crypto_bearssl_fleet(crypto_random *random);   /* and ECDSA to verify: for ROTATE */
+struct crypto crypto_bearssl_signing(crypto_random *random); /* and to sign */
+struct crypto crypto_bearssl_rsa(crypto_random *random);     /* SHA-256, HMAC, AES-128-CCM, RSA, ECDSA to verify */
+struct crypto crypto_bearssl(crypto_random *random);         /* all there is, for the tests */
+
+/* Known answers of the same sets. */
+bool crypto_bearssl_test_secret(void);
+bool crypto_bearssl_test_sealing(void);
+bool crypto_bearssl_test_fleet(void);
+bool crypto_bearssl_test_signing(void);
+bool crypto_bearssl_test_rsa(void);
+bool crypto_bearssl_self_test(void); /* all */
 
 /* pk = 04 | x | y_even from x alone.  False: x >= p, or no square root.  x is public: time depends on it. */
 bool p256_bearssl_decompress(const uint8_t x[P256_LEN], uint8_t pk[P256_PK_LEN]);
-
-/* Known answers: SHA-256, HMAC, AES-128-CCM both ways, P-256 with a short scalar on both multiplication paths. */
-bool crypto_bearssl_self_test(void);
 
 #endif

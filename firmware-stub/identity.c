@@ -2,7 +2,7 @@
 
 #include "firmware-stub/cells.h"
 #include "firmware-stub/chip.h"
-#include "firmware-stub/crypto_bearssl.h"
+#include "firmware-stub/product.h"
 #include "protocol/bytes.h"
 
 /* Fixed for a product when its firmware is built, and again in its registry profile. */
@@ -13,16 +13,42 @@
 #define FL_CTR_LEN 1
 #endif
 
+/* Why init refused an image whose every byte is as it was burned. */
+static enum device_code refusal(enum sealed_result r)
+{
+    switch (r) {
+    case SEALED_OK:
+        return DEVICE_OK;
+    case SEALED_POINT:
+        return (enum device_code)OTP_POINT;
+    case SEALED_CRYPTO:
+        return DEVICE_CRYPTO;
+    default:
+        return (enum device_code)OTP_SCHEME; /* another scheme's image */
+    }
+}
+
 enum device_code identity_load(const struct crypto *c, struct identity *id)
 {
     if (!chip_read(chip_otp, id->image, sizeof id->image))
         return DEVICE_OTP_READ;
     enum otp_result r = otp_image_check(c, id->image, cell_burned(NULL, CELL_RETIRED), NULL);
+    if (r >= OTP_SCHEME && id->image[OTP_OFF_SCHEME] != product->scheme->id)
+        r = OTP_SCHEME; /* it is whole, but another firmware's */
     if (r != OTP_OK)
         return (enum device_code)r; /* one number space: protocol/local.h */
-    enum sealed_result s = device_sealed.init(c, id->image, FL_SID_LEN, FL_CTR_LEN, &id->device);
-    if (s != SEALED_OK)
-        return (enum device_code)(s == SEALED_POINT ? OTP_POINT : OTP_SCHEME); /* another scheme's image */
+    id->device.rsa = product->rsa;
+    enum device_code code = refusal(product->scheme->init(c, id->image, FL_SID_LEN, FL_CTR_LEN, &id->device));
+    if (code == DEVICE_OK && product->recall != NULL)
+        code = product->recall(c, &id->device);
+    if (code == DEVICE_OK && !product->self_test())
+        code = DEVICE_SELF_TEST;
     id->policy = get16(id->image + OTP_OFF_POLICY);
-    return crypto_bearssl_self_test() ? DEVICE_OK : DEVICE_SELF_TEST;
+    return code;
+}
+
+bool identity_unfinished(void)
+{
+    uint8_t unit[OTP_UNIT];
+    return chip_read(chip_otp, unit, sizeof unit) && bytes_all(unit, sizeof unit, 0xFF);
 }

@@ -1,4 +1,4 @@
-/* The device of scheme 1: checks itself, proves itself once on request, and sends its telemetry.
+/* A device: checks itself, proves itself once on request, sends its telemetry, and takes orders.  Its scheme is product.h's.
  * One proof per start.  After a proof through the mailbox it is silent until a reset: on the line nothing but the proof goes
  * out. A device that failed sends nothing but its code, to the console, again and again, and to whoever asks. */
 #include <string.h>
@@ -7,15 +7,15 @@
 #include "firmware-stub/chip.h"
 #include "firmware-stub/clock.h"
 #include "firmware-stub/console.h"
-#include "firmware-stub/crypto_bearssl.h"
 #include "firmware-stub/fault.h"
 #include "firmware-stub/identity.h"
+#include "firmware-stub/product.h"
 #include "firmware-stub/startup.h"
 #include "firmware-stub/telemetry.h"
 #include "protocol/bytes.h"
 #include "protocol/mailbox.h"
 
-enum { PROOF_MAX = 64, REPEAT_MS = 5000 };
+enum { PROOF_MAX = FL_FRAME_MAX, REPEAT_MS = 5000 };
 #define MODE_WORK UINT32_C(0x3CA5965A) /* not 1: a flipped bit must not make a failed device work */
 
 static struct firmware {
@@ -28,6 +28,8 @@ static struct firmware {
     uint32_t told_ms;
     bool proved, quiet;
 } fw;
+
+static uint8_t out[1 + PROOF_MAX]; /* a proof on its way */
 
 volatile struct mailbox fl_mailbox __attribute__((section(".mailbox"), used));
 
@@ -54,18 +56,19 @@ static void fail(enum device_code code, const char *text)
 static enum device_code prove(const uint8_t challenge[CHALLENGE_LEN], uint8_t frame[PROOF_MAX], size_t *len)
 {
     uint8_t digest[SHA256_LEN];
-    uint32_t boot = 0;
+    struct counter_record taken;
     if (fw.mode != MODE_WORK)
         return fw.code;
     if (fw.proved)
         return DEVICE_REQUEST;
     fw.proved = true;
-    enum device_code code = boot_number_take(&boot);
+    enum device_code code = boot_number_take(NULL, &taken);
     if (code != DEVICE_OK)
         return code;
     if (!otp_image_digest(&fw.crypto, fw.id.image, digest))
         return DEVICE_CRYPTO;
-    enum sealed_result r = device_sealed.proof(&fw.crypto, &fw.id.device, boot, challenge, digest, frame, PROOF_MAX, len);
+    enum sealed_result r =
+        product->scheme->proof(&fw.crypto, &fw.id.device, taken.boot, challenge, digest, frame, PROOF_MAX, len);
     return r == SEALED_OK ? DEVICE_OK : r == SEALED_RANDOM ? DEVICE_RANDOM : DEVICE_CRYPTO;
 }
 
@@ -99,23 +102,48 @@ static void mailbox_refuse(enum device_code code)
     mailbox_answer(MAILBOX_ERROR, answer, 1 + len);
 }
 
+static void mailbox_take(uint8_t *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        data[i] = fl_mailbox.data[i];
+}
+
+static enum device_code mailbox_proof(size_t *len)
+{
+    uint8_t challenge[CHALLENGE_LEN];
+    mailbox_take(challenge, sizeof challenge);
+    return prove(challenge, out, len);
+}
+
+/* Only in a chip that waits for it: nothing is wrong with it but that its image is not complete. */
+static enum device_code mailbox_make_key(size_t *len)
+{
+    uint8_t draft[MAILBOX_KEY_REQUEST_LEN];
+    bool waits =
+        fw.code == (enum device_code)OTP_BLANK || fw.code == (enum device_code)OTP_MAGIC || fw.code == DEVICE_OTP_READ;
+    if (fw.mode == MODE_WORK || !waits || !identity_unfinished())
+        return DEVICE_REQUEST;
+    if (!product->self_test())
+        return DEVICE_SELF_TEST;
+    mailbox_take(draft, sizeof draft);
+    *len = MAILBOX_KEY_ANSWER_LEN;
+    return product->make_key(&fw.crypto, product->scheme->id, draft, out);
+}
+
 static void mailbox_step(void)
 {
-    uint8_t challenge[CHALLENGE_LEN], frame[PROOF_MAX];
     size_t len = 0;
     if (fl_mailbox.magic != MAILBOX_MAGIC || fl_mailbox.state != MAILBOX_REQUEST)
         return;
     fl_mailbox.state = MAILBOX_BUSY;
     fw.quiet = true;
-    if (fl_mailbox.cmd != MAILBOX_PROOF || fl_mailbox.len != sizeof challenge) {
-        mailbox_refuse(fw.mode == MODE_WORK ? DEVICE_REQUEST : fw.code);
-        return;
-    }
-    for (size_t i = 0; i < sizeof challenge; i++)
-        challenge[i] = fl_mailbox.data[i];
-    enum device_code code = prove(challenge, frame, &len);
+    enum device_code code = fw.mode == MODE_WORK ? DEVICE_REQUEST : fw.code;
+    if (fl_mailbox.cmd == MAILBOX_PROOF && fl_mailbox.len == MAILBOX_PROOF_REQUEST_LEN)
+        code = mailbox_proof(&len);
+    else if (product->make_key != NULL && fl_mailbox.cmd == MAILBOX_MAKE_KEY && fl_mailbox.len == MAILBOX_KEY_REQUEST_LEN)
+        code = mailbox_make_key(&len);
     if (code == DEVICE_OK)
-        mailbox_answer(MAILBOX_ANSWER, frame, len);
+        mailbox_answer(MAILBOX_ANSWER, out, len);
     else
         mailbox_refuse(code);
     after(code);
@@ -123,21 +151,45 @@ static void mailbox_step(void)
 
 /* ---- console ---- */
 
-static void console_step(void)
+static void console_local(const uint8_t *record, size_t n)
 {
-    uint8_t record[CONSOLE_RECORD_MAX], frame[PROOF_MAX], out[2 + PROOF_MAX];
     struct local in;
-    size_t n = console_receive(record), len = 0;
-    if (n == 0)
-        return;
+    size_t len = 0;
     enum device_code code = DEVICE_REQUEST;
     if (local_parse(record, n, &in) && in.type == LOCAL_CHALLENGE)
-        code = prove(in.body, frame, &len);
-    if (code == DEVICE_OK)
-        console_send(out, local_proof(chip_rdp(), frame, len, out, sizeof out));
-    else
+        code = prove(in.body, out + 2, &len);
+    if (code == DEVICE_OK) {
+        out[0] = LOCAL_PROOF;
+        out[1] = chip_rdp();
+        console_send(out, 2 + len);
+    } else {
         tell(code, code == fw.code && fw.mode != MODE_WORK ? fw.text : device_code_name((uint8_t)code));
+    }
     after(code);
+}
+
+/* DOWN, ROTATE or REKEY.  One that is refused is not answered: whoever sends old ones learns nothing, and the line stays
+ * free. */
+static void console_frame(const uint8_t *frame, size_t n)
+{
+    uint32_t taken = 0;
+    if (fw.mode != MODE_WORK || fw.quiet || telemetry_hear(&fw.telemetry, &fw.crypto, &fw.id, frame, n) ||
+        product->obey == NULL)
+        return;
+    enum device_code code = product->obey(&fw.crypto, &fw.id.device, frame, n, &taken);
+    if (code == DEVICE_OK)
+        telemetry_restart(&fw.telemetry, taken, clock_ms());
+    after(code);
+}
+
+static void console_step(void)
+{
+    static uint8_t record[CONSOLE_RECORD_MAX];
+    size_t n = console_receive(record);
+    if (n > 0 && local_is(record, n))
+        console_local(record, n);
+    else if (n > 0)
+        console_frame(record, n);
 }
 
 /* ---- */
@@ -166,7 +218,7 @@ static void check_self(void)
         fail(code, fw.text);
         return;
     }
-    fw.crypto = crypto_bearssl(rng_read);
+    fw.crypto = product->crypto(rng_read);
     code = identity_load(&fw.crypto, &fw.id);
     if (code == DEVICE_OK)
         fw.mode = MODE_WORK;

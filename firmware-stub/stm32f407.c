@@ -27,7 +27,7 @@
 #define FLASH_CR_STRT BIT(16)
 #define FLASH_CR_LOCK BIT(31)
 
-enum { SECTOR = 16 * 1024 /* of sectors 0..3 */, HSI_HZ = 16000000, PLL_HZ = 96000000 };
+enum { KB = 1024, HSI_HZ = 16000000, PLL_HZ = 96000000 };
 #define FLASH_BASE UINT32_C(0x08000000)
 
 const uint32_t chip_otp = 0x1FFF7800;
@@ -35,6 +35,7 @@ const struct otp_cells *const chip_cells = &otp_cells_f407;
 const uint32_t chip_records[COUNTER_PAGES] = { 0x08008000, 0x0800C000 }; /* sectors 2 and 3 */
 const unsigned chip_record_slots = 128; /* of 512: a start reads them all, and the sectors bear far more erases than the
                                            boot numbers can ask for (2^18 / 256 each) */
+const uint32_t chip_rotate[2] = { 0x08010000, 0x08020000 }; /* sectors 4 and 5: no smaller ones are left */
 const struct chip_usart chip_usart = { &REG(0x40004400), &REG(0x40004404), &REG(0x40004404) };
 
 /* ---- clocks, 7.2: PLLCFGR as after reset is 16 MHz / 16 * 192, / 2 = 96 MHz for the core, / 4 = 48 MHz for the RNG ---- */
@@ -121,9 +122,15 @@ bool chip_program(uint32_t addr, const void *bytes, size_t len)
     return ok;
 }
 
+/* Table 5: four sectors of 16 KB, one of 64, then of 128. */
+static uint32_t sector(uint32_t offset)
+{
+    return offset < 64 * KB ? offset / (16 * KB) : 4 + offset / (128 * KB);
+}
+
 bool chip_erase(uint32_t addr)
 {
-    uint32_t cr = FLASH_CR_SER | (addr - FLASH_BASE) / SECTOR << 3;
+    uint32_t cr = FLASH_CR_SER | sector(addr - FLASH_BASE) << 3;
     if (!unlock())
         return false;
     FLASH_CR = cr;

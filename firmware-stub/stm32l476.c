@@ -40,6 +40,7 @@ const uint32_t chip_otp = 0x1FFF7000;
 const struct otp_cells *const chip_cells = &otp_cells_l4;
 const uint32_t chip_records[COUNTER_PAGES] = { 0x0807F000, 0x0807F800 }; /* the last two pages of bank 1 */
 const unsigned chip_record_slots = PAGE / COUNTER_RECORD_LEN;
+const uint32_t chip_rotate[2] = { 0x0807E000, 0x0807E800 }; /* the two pages before them */
 const struct chip_usart chip_usart = { &REG(0x4000441C), &REG(0x40004424), &REG(0x40004428) };
 
 /* ---- clocks, 6.2: HSI16 is good to 1 %, MSI to 3 %: too little for a serial line ---- */

@@ -23,7 +23,8 @@ enum device_code {
     DEVICE_STACK = 38,      /* the stack guard was hit */
     DEVICE_FAULT = 39,      /* the CPU faulted */
     DEVICE_OTP_READ = 40,   /* OTP could not be read (ECC) */
-    DEVICE_OTP_WRITE = 41   /* a cell did not read back as burned */
+    DEVICE_OTP_WRITE = 41,  /* a cell did not read back as burned */
+    DEVICE_SEED = 42        /* the seed slot holds a torn unit: no key can be made on this chip any more */
 };
 const char *device_code_name(uint8_t code); /* "self-test", or the otp_result's name; "unknown" */
 

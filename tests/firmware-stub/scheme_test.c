@@ -1,0 +1,150 @@
+/* Every scheme's firmware on both chips: what it sends the server opens, what the server sends it hears, once. */
+#include "tests/firmware-stub/site.h"
+
+static const struct site_row rows[] = {
+    { "secret", 4, SUITE_P256_CCM, &device_secret, &peer_secret, SLOTS, 34, 34 },
+    { "derived", 5, SUITE_P256_CCM, &device_derived, &peer_derived, SLOTS, 34, 34 },
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static void each(void (*claim)(struct site *s))
+{
+    struct site s;
+    for (size_t i = 0; i < (size_t)ROWS * DUT_CHIPS; i++) {
+        site_open(&s, &rows[i / DUT_CHIPS], dut_chips[i % DUT_CHIPS]);
+        claim(&s);
+        site_close(&s);
+    }
+}
+
+static void sends(struct site *s)
+{
+    struct peer_text text;
+    site_start(s);
+    assert_int_equal(site_expect(s, &text), s->row->first - (s->row->first > 60 ? 12 : 0)); /* compact */
+    assert_int_equal(text.data_len, 16);
+    assert_int_equal(dut_boot(&s->d), 1);
+    for (uint32_t i = 2; i < 6; i++) {
+        assert_int_equal(site_expect(s, &text), s->row->later);
+        assert_int_equal(text.data_len, 16);
+        assert_int_equal(get32(text.data), i);
+    }
+    assert_int_equal(dut_boot(&s->d), 1);
+    site_start(s);
+    (void)site_expect(s, &text);
+    assert_int_equal(dut_boot(&s->d), 2);
+}
+
+static void test_what_each_scheme_sends_is_opened(void **state)
+{
+    (void)state;
+    each(sends);
+}
+
+static size_t make_down(struct site *s, uint32_t counter, uint8_t mark, uint8_t frame[FRAME_MAX], uint8_t data[16])
+{
+    size_t len = 0;
+    memset(data, mark, 16);
+    assert_int_equal(s->row->peer->down(&kit, &s->peer, &s->session, counter, data, 16, frame, FRAME_MAX, &len), SEALED_OK);
+    return len;
+}
+
+static void hears(struct site *s)
+{
+    struct peer_text text;
+    uint8_t frame[FRAME_MAX], one[FRAME_MAX], data[16];
+    site_start(s);
+    (void)site_expect(s, &text);
+    size_t n = make_down(s, 2, 0x5A, one, data);
+    dut_send(&s->d, one, n);
+    assert_true(site_hears(s, data));
+    dut_send(&s->d, one, n); /* again: not above the last */
+    size_t older = make_down(s, 1, 0x5B, frame, data);
+    dut_send(&s->d, frame, older);
+    memset(data, 0x5A, sizeof data);
+    assert_false(site_hears(s, data));
+    n = make_down(s, 3, 0x5C, frame, data);
+    frame[n - 1] ^= 1;
+    dut_send(&s->d, frame, n); /* a wrong tag moves nothing */
+    dut_send(&s->d, frame, n - 2);
+    frame[n - 1] ^= 1;
+    dut_send(&s->d, frame, n);
+    assert_true(site_hears(s, data));
+}
+
+static void test_each_scheme_hears_a_down_frame_once(void **state)
+{
+    (void)state;
+    each(hears);
+}
+
+/* Bytes are lost while it works, or the line is noise: what comes after the next delimiter is heard. */
+static void survives_noise(struct site *s)
+{
+    struct peer_text text;
+    uint8_t frame[FRAME_MAX], noise[240], data[16];
+    site_start(s);
+    (void)site_expect(s, &text);
+    size_t n = make_down(s, 1, 0x61, frame, data);
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (uint8_t)(i * 7 + 1);
+    dut_send(&s->d, noise, sizeof noise); /* longer than a record may be */
+    dut_send(&s->d, frame, 5);
+    dut_send(&s->d, frame, n);
+    assert_true(site_hears(s, data));
+}
+
+static void test_noise_on_the_line_is_passed_over(void **state)
+{
+    (void)state;
+    each(survives_noise);
+}
+
+static void proves(struct site *s)
+{
+    static const uint8_t challenge[CHALLENGE_LEN] = { 0xC4 };
+    uint8_t digest[SHA256_LEN], proof[PROOF_LEN];
+    struct peer_text text;
+    assert_true(otp_image_digest(&kit, s->image, digest));
+    profile_proof(challenge, digest, proof);
+    site_start(s);
+    dut_ask(&s->d, MAILBOX_PROOF, challenge, sizeof challenge);
+    board_reset(s->d.board);
+    struct mailbox_view v = dut_answer(&s->d);
+    assert_int_equal(v.state, MAILBOX_ANSWER);
+    assert_int_equal(site_take(s, v.data, v.len, proof, &text), SEALED_OK);
+    assert_int_not_equal(site_take(s, v.data, v.len, NULL, &text), SEALED_OK); /* never telemetry */
+    proof[PROOF_LABEL_LEN] ^= 1;
+    assert_int_not_equal(site_take(s, v.data, v.len, proof, &text), SEALED_OK);
+}
+
+static void test_each_scheme_proves_itself(void **state)
+{
+    (void)state;
+    each(proves);
+}
+
+/* Images of all other schemes, whole as they are, are another firmware's. */
+static void test_another_schemes_image_silences_it(void **state)
+{
+    struct site s;
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++) {
+        site_open(&s, &rows[i], dut_chips[i % DUT_CHIPS]);
+        kit_image(rows[(i + 1) % ROWS].scheme, rows[(i + 1) % ROWS].suite, NULL, s.image);
+        assert_true(silicon_plant(dut_silicon(&s.d), s.d.desc->otp.base, s.image, OTP_IMAGE_LEN));
+        dut_start(&s.d);
+        dut_expect_code(&s.d, OTP_SCHEME);
+        site_close(&s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_each_scheme_sends_is_opened),  cmocka_unit_test(test_each_scheme_hears_a_down_frame_once),
+        cmocka_unit_test(test_noise_on_the_line_is_passed_over),  cmocka_unit_test(test_each_scheme_proves_itself),
+        cmocka_unit_test(test_another_schemes_image_silences_it),
+    };
+    return cmocka_run_group_tests(tests, kit_open, kit_close);
+}
