@@ -43,6 +43,7 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_ACCEPT,
               OPT_ALL,
               OPT_MAN,
+              OPT_SELF_SIGNED,
               OPTS
 };
 

@@ -68,6 +68,8 @@ enum cli_fault_id {
     CLI_DIFFERS,        /* the registry, from itself */
     CLI_REASON,         /* of --accept-registry */
     CLI_NOTHING_ACCEPTED,
+    CLI_SERVE_CERTIFICATE, /* none, or in two ways */
+    CLI_SERVE_PIN,         /* not from a file */
     CLI_FAULTS
 };
 
