@@ -101,7 +101,7 @@ mutants: all $(SWEEP)
 
 # ---- parsers under libFuzzer: build/fuzz/NAME, one for each of tests/fuzz/NAME_fuzz.c ----
 FUZZ    := $(patsubst tests/fuzz/%_fuzz.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c | build/.packages-check
+build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c server/body.c | build/.packages-check
 	@mkdir -p $(@D)
 	$(Q)clang $(filter-out -M%,$(CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(filter %.c,$^) -lcrypto
 

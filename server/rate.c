@@ -55,7 +55,7 @@ static bool take(struct rate *r, const struct sockaddr *peer, unsigned cost, uin
     if (r->second == 0 || peer == NULL)
         return true;
     _Atomic uint64_t *full = place(r, who(r, peer));
-    const uint64_t step = NS_PER_S / r->second * cost;
+    const uint64_t step = (uint64_t)NS_PER_S / r->second * cost;
     uint64_t seen = atomic_load(full), next;
     do {
         next = (seen > now_ns ? seen : now_ns) + step;
