@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "server/fault.h"
@@ -133,7 +134,9 @@ static bool drained(struct http *h, uint64_t *since_ns)
     if (!h->draining) {
         h->draining = true;
         *since_ns = now;
-        (void)MHD_quiesce_daemon(h->daemon); /* gives back the socket, which is the caller's */
+        const MHD_socket fd = MHD_quiesce_daemon(h->daemon);
+        if (fd != MHD_INVALID_SOCKET)
+            (void)close(fd); /* else the kernel would go on taking connections that nobody serves */
     }
     const uint64_t ms = (now - *since_ns) / NS_PER_MS;
     return h->peers == NULL || (h->requests == 0 && ms > DRAIN_GRACE_MS) ||

@@ -17,7 +17,7 @@
 enum { HTTP_REFUSAL_MS = 250 };
 
 struct http_parts {
-    int listen_fd; /* stays the caller's */
+    int listen_fd; /* closed at the end */
     const struct tls_pair *tls;
     unsigned connections; /* at once */
     unsigned timeout_s;   /* without a byte */

@@ -120,6 +120,8 @@ static void end_all(struct parent *m, const struct err *why)
     m->stopping_ns = clock_mono_ns();
     if (why != NULL)
         m->why = *why;
+    (void)close(m->listen_fd); /* nobody new */
+    m->listen_fd = -1;
     for (unsigned i = 0; i < m->p->workers; i++)
         if (m->child[i].pid > 0)
             (void)kill(m->child[i].pid, SIGTERM);
