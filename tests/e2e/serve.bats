@@ -7,6 +7,9 @@ setup_file() {
     line_make
     board_in a stm32l476
     product p stm32l476
+    mkdir "$T/firmware" # the firmware that has something to say every 10 ms
+    cp "$BUILD/firmware/sealed-fast-$chip.elf" "$T/firmware/sealed-$chip.elf"
+    printf '\n[firmware]\npath = firmware\n' >>"$T/fuseline.conf"
     "$BUILD/fuseline" -C "$T" --json provision --product p --slot a --burn >"$T/made"
     frames_of 6 | head -n 6 >"$T/frames"
     [ "$(wc -l <"$T/frames")" = 6 ]
@@ -24,7 +27,7 @@ teardown_file() {
 setup() {
     source "$BATS_TEST_DIRNAME/line.bash"
     cd "$T"
-    rm -f registry.db-journal served said
+    rm -f registry.db-journal served said head.*
     cp registry.made registry.db
     cp mark.made registry.mark
     mapfile -t f <frames
@@ -77,7 +80,7 @@ refuses_to_serve() { # refuses_to_serve EXIT FAULT [TEXT...]
 }
 
 ask() { # ask CURL-ARGUMENT...: what curl prints; its answer's body in $T/answer
-    curl -sS --max-time 30 --cacert serve-cert.pem -o answer "$@"
+    curl -sS --max-time 30 --cacert serve-cert.pem -D head -o answer "$@"
 }
 
 body() { # body HEX...: these frames as a request's body
@@ -112,6 +115,10 @@ metric() { # metric NAME: its value
 
 flip() { # flip HEX: its last bit
     printf '%s%x' "${1:0:-1}" $((0x${1: -1} ^ 1))
+}
+
+is_dead() { # is_dead PID: though perhaps nobody has asked how it ended
+    [ ! -e "/proc/$1" ] || grep -q '^State:.*[ZX]' "/proc/$1/status"
 }
 
 # ---- frames ----
@@ -149,20 +156,19 @@ flip() { # flip HEX: its last bit
     local kinds=("${f[1]}" "$(flip "${f[0]}")" "20ffffffffffffffff${f[0]:18}" "${f[0]:0:40}" ff "${f[0]:0:18}$(printf 'ff%.0s' {1..32})${f[0]:82}" 81aa) k
     for k in "${kinds[@]}"; do
         body "$k"
-        ask -D "head" -o /dev/null -H 'Content-Type: application/octet-stream' --data-binary @body "$url/v1/frames"
-        grep -vi '^date:' head >"head.${first:+now}"
-        [ -z "${first:-}" ] || cmp head. head.now
-        first=1
         post
         receipts 00:"$k"
+        grep -vi '^date:' head >head.now
+        [ -e head.first ] || cp head.now head.first
+        cmp head.now head.first
         [ "$ms" -ge 250 ] || { echo "$k after $ms ms" && return 1; }
     done
     body "${f[0]}" "${kinds[0]}" "${kinds[4]}"
     post
     receipts 01:"${f[0]}" 01:"${f[1]}" 00:ff
     [ "$ms" -ge 250 ]
-    [ "$(metric 'frames_refused_total{reason="no-session"}')" = 2 ]
-    [ "$(metric alarms_total)" -ge 2 ]
+    [ "$(metric 'frames_refused_total{reason="no-session"}')" = 1 ]
+    [ "$(metric alarms_total)" -ge 1 ]
     stored 2
 }
 
@@ -198,7 +204,7 @@ flip() { # flip HEX: its last bit
     done
     local method
     for method in GET PUT DELETE; do
-        [ "$(ask -D head -X $method -w '%{http_code}' "$url/v1/frames/1")" = 405 ]
+        [ "$(ask -X $method -w '%{http_code}' "$url/v1/frames/1")" = 405 ]
         grep -qi '^allow: POST' head
     done
     [ "$(ask -w '%{http_code}' --data-binary @body "$url/v1/frames")" = 415 ]
@@ -331,10 +337,10 @@ flip() { # flip HEX: its last bit
     wait "$server" || true
     server=
     for ((i = 0; i < 400; i++)); do
-        kill -0 "$worker" 2>/dev/null || break
+        ! is_dead "$worker" || break
         sleep 0.05
     done
-    ! kill -0 "$worker" 2>/dev/null
+    is_dead "$worker"
 }
 
 # ---- limits ----
