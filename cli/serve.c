@@ -61,6 +61,7 @@ static enum err_code serve_http(struct serving *s, struct err *e)
         rc = http_run(&(struct http_parts){ .listen_fd = s->worker->listen_fd,
                                             .tls = &s->tls,
                                             .connections = c->connections,
+                                            .peer_connections = c->rate == 0 ? 0 : (c->connections + 3) / 4,
                                             .timeout_s = c->timeout_s,
                                             .engine = engine,
                                             .metrics = s->worker->metrics,
@@ -185,7 +186,7 @@ static enum err_code run(struct app *app, struct err *e)
 static const struct cmd_opt options[] = {
     { "self-signed", NULL, OPT_SELF_SIGNED, 0, false, "use DIR/serve-cert.pem and serve-key.pem, made at the first time",
       false },
-    PIN_SOURCE_OPT("server"),
+    { "pin-source", "SOURCE", OPT_PIN_SOURCE, 0, false, "the server token's PIN: file:PATH (mode 0400)", false },
     { 0 },
 };
 

@@ -19,8 +19,9 @@ enum { HTTP_REFUSAL_MS = 250 };
 struct http_parts {
     int listen_fd; /* closed at the end */
     const struct tls_pair *tls;
-    unsigned connections; /* at once */
-    unsigned timeout_s;   /* without a byte */
+    unsigned connections;      /* at once */
+    unsigned peer_connections; /* of one address; 0: no limit */
+    unsigned timeout_s;        /* without a byte */
     struct engine *engine;
     struct metrics *metrics;
     struct rate *rate;

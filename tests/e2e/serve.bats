@@ -239,7 +239,7 @@ is_dead() { # is_dead PID: though perhaps nobody has asked how it ended
 
 @test "a full disk: 503 without receipts, unhealthy; with room again the same request is recorded" {
     gcc -shared -fPIC -o full.so "$FAKES/full_disk.c"
-    with="env FULL_DISK_BYTES=1 LD_PRELOAD=$T/full.so" serve
+    with="env FULL_DISK_BYTES=1 LD_PRELOAD=$T/full.so ASAN_OPTIONS=verify_asan_link_order=0" serve
     body "${f[@]}"
     post
     [ "$code" = 503 ]
