@@ -52,6 +52,7 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_BACKUP_RA,
               OPT_FORCE,
               OPT_REASON,
+              OPT_SELF_SIGNED,
               OPTS
 };
 

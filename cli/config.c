@@ -11,29 +11,15 @@
 
 #include "base/ini.h"
 #include "base/suggest.h"
+#include "cli/config_impl.h"
 #include "cli/fault.h"
 
-struct load {
-    struct config *c;
-    const struct kind *kind; /* of the present section; NULL before the first */
-    bool given[8];           /* its keys, by row */
-    enum role role;          /* of the present section, if it is one */
-    struct ini_item at;      /* where the section began */
-    char section[64];
-};
-
-struct key {
-    const char *name;
-    bool required;
-    enum err_code (*set)(struct load *l, const struct ini_item *item, struct err *e);
-};
-
-static enum err_code no_memory(const struct ini_item *item, struct err *e)
+enum err_code config_no_memory(const struct ini_item *item, struct err *e)
 {
     return err_set(e, &cli_fault[CLI_NO_MEMORY], "malloc", NULL, 0, "%s", item->file);
 }
 
-static enum err_code bad_value(const struct ini_item *item, const char *wanted, struct err *e)
+enum err_code config_bad_value(const struct ini_item *item, const char *wanted, struct err *e)
 {
     return err_set(e, &cli_fault[CLI_CONFIG_VALUE], "read", NULL, 0, "%s:%u: %s = '%s' is not %s", item->file, item->line,
                    item->key, item->value, wanted);
@@ -47,13 +33,13 @@ static struct slot *last_slot(struct load *l)
 static enum err_code set_openocd(struct load *l, const struct ini_item *item, struct err *e)
 {
     if (item->value[0] != '/')
-        return bad_value(item, "an absolute path", e);
+        return config_bad_value(item, "an absolute path", e);
     free(l->c->openocd);
     l->c->openocd = strdup(item->value);
-    return l->c->openocd != NULL ? ERR_OK : no_memory(item, e);
+    return l->c->openocd != NULL ? ERR_OK : config_no_memory(item, e);
 }
 
-static bool number(const char *text, unsigned long min, unsigned long max, unsigned long *out)
+bool config_number(const char *text, unsigned long min, unsigned long max, unsigned long *out)
 {
     char *end;
 
@@ -65,8 +51,8 @@ static enum err_code set_timeout(struct load *l, const struct ini_item *item, st
 {
     unsigned long ms;
 
-    if (!number(item->value, 100, 600000, &ms))
-        return bad_value(item, "a number of milliseconds in 100..600000", e);
+    if (!config_number(item->value, 100, 600000, &ms))
+        return config_bad_value(item, "a number of milliseconds in 100..600000", e);
     l->c->timeout_ms = (unsigned)ms;
     return ERR_OK;
 }
@@ -75,8 +61,8 @@ static enum err_code set_station(struct load *l, const struct ini_item *item, st
 {
     unsigned long id;
 
-    if (!number(item->value, 0, UINT16_MAX, &id))
-        return bad_value(item, "a number in 0..65535", e);
+    if (!config_number(item->value, 0, UINT16_MAX, &id))
+        return config_bad_value(item, "a number in 0..65535", e);
     l->c->station = (uint16_t)id;
     return ERR_OK;
 }
@@ -103,12 +89,12 @@ static enum err_code set_chip(struct load *l, const struct ini_item *item, struc
 }
 
 /* A path in the config counts from the config's directory. */
-static enum err_code set_path(struct load *l, const struct ini_item *item, char **out, struct err *e)
+enum err_code config_set_path(struct load *l, const struct ini_item *item, char **out, struct err *e)
 {
     int n;
 
     if (item->value[0] == '\0')
-        return bad_value(item, "a path", e);
+        return config_bad_value(item, "a path", e);
     free(*out);
     if (item->value[0] == '/')
         n = asprintf(out, "%s", item->value);
@@ -116,7 +102,7 @@ static enum err_code set_path(struct load *l, const struct ini_item *item, char 
         n = asprintf(out, "%s/%s", l->c->dir, item->value);
     if (n < 0) {
         *out = NULL;
-        return no_memory(item, e);
+        return config_no_memory(item, e);
     }
     return ERR_OK;
 }
@@ -124,32 +110,32 @@ static enum err_code set_path(struct load *l, const struct ini_item *item, char 
 static enum err_code set_adapter(struct load *l, const struct ini_item *item, struct err *e)
 {
     last_slot(l)->adapter_line = item->line;
-    return set_path(l, item, &last_slot(l)->adapter, e);
+    return config_set_path(l, item, &last_slot(l)->adapter, e);
 }
 
 static enum err_code set_console(struct load *l, const struct ini_item *item, struct err *e)
 {
-    return set_path(l, item, &last_slot(l)->console, e);
+    return config_set_path(l, item, &last_slot(l)->console, e);
 }
 
 static enum err_code set_console_seconds(struct load *l, const struct ini_item *item, struct err *e)
 {
     unsigned long seconds;
 
-    if (!number(item->value, 1, 600, &seconds))
-        return bad_value(item, "a number of seconds in 1..600", e);
+    if (!config_number(item->value, 1, 600, &seconds))
+        return config_bad_value(item, "a number of seconds in 1..600", e);
     last_slot(l)->console_seconds = (unsigned)seconds;
     return ERR_OK;
 }
 
 static enum err_code set_registry(struct load *l, const struct ini_item *item, struct err *e)
 {
-    return set_path(l, item, &l->c->registry, e);
+    return config_set_path(l, item, &l->c->registry, e);
 }
 
 static enum err_code set_firmware(struct load *l, const struct ini_item *item, struct err *e)
 {
-    return set_path(l, item, &l->c->firmware, e);
+    return config_set_path(l, item, &l->c->firmware, e);
 }
 
 static enum err_code set_uri(struct load *l, const struct ini_item *item, struct err *e)
@@ -157,9 +143,9 @@ static enum err_code set_uri(struct load *l, const struct ini_item *item, struct
     struct token *t = &l->c->token[l->role];
 
     if (strncmp(item->value, "pkcs11:", strlen("pkcs11:")) != 0)
-        return bad_value(item, "a PKCS#11 URI (RFC 7512)", e);
+        return config_bad_value(item, "a PKCS#11 URI (RFC 7512)", e);
     t->uri = strdup(item->value);
-    return t->uri != NULL ? ERR_OK : no_memory(item, e);
+    return t->uri != NULL ? ERR_OK : config_no_memory(item, e);
 }
 
 static enum err_code set_token(struct load *l, const struct ini_item *item, struct err *e)
@@ -168,14 +154,14 @@ static enum err_code set_token(struct load *l, const struct ini_item *item, stru
     size_t len = strlen(item->value);
 
     if (len == 0 || len > TOKEN_LABEL_MAX)
-        return bad_value(item, "a label of 1 to 32 bytes", e);
+        return config_bad_value(item, "a label of 1 to 32 bytes", e);
     t->label = strdup(item->value);
-    return t->label != NULL ? ERR_OK : no_memory(item, e);
+    return t->label != NULL ? ERR_OK : config_no_memory(item, e);
 }
 
 static enum err_code set_module(struct load *l, const struct ini_item *item, struct err *e)
 {
-    return set_path(l, item, &l->c->token[l->role].module, e);
+    return config_set_path(l, item, &l->c->token[l->role].module, e);
 }
 
 static enum err_code set_pin_source(struct load *l, const struct ini_item *item, struct err *e)
@@ -186,7 +172,7 @@ static enum err_code set_pin_source(struct load *l, const struct ini_item *item,
         return err_set(e, &cli_fault[CLI_CONFIG_VALUE], "read", NULL, 0, "%s:%u: %s is not file:PATH", item->file,
                        item->line, item->key); /* not quoted: it may be a PIN */
     path.value += strlen("file:");
-    return set_path(l, &path, &l->c->token[l->role].pin_file, e);
+    return config_set_path(l, &path, &l->c->token[l->role].pin_file, e);
 }
 
 static const struct key station_keys[] = {
@@ -227,6 +213,7 @@ static const struct kind {
     { "registry", begin_nameless, registry_keys, sizeof registry_keys / sizeof *registry_keys },
     { "firmware", begin_nameless, firmware_keys, sizeof firmware_keys / sizeof *firmware_keys },
     { "hsm", begin_token, token_keys, sizeof token_keys / sizeof *token_keys },
+    { "serve", begin_nameless, serve_keys, SERVE_KEYS },
     { "slot", begin_slot, slot_keys, sizeof slot_keys / sizeof *slot_keys },
 };
 
@@ -290,7 +277,7 @@ static enum err_code begin_slot(struct load *l, const char *name, const struct i
                            item->file, item->line, name, l->c->slot[i].line);
     struct slot *more = realloc(l->c->slot, (l->c->n_slots + 1) * sizeof *more);
     if (more == NULL)
-        return no_memory(item, e);
+        return config_no_memory(item, e);
     l->c->slot = more;
     l->c->n_slots++;
     *last_slot(l) = (struct slot){ .line = item->line };
@@ -377,6 +364,8 @@ static bool defaults(struct config *c, const char *dir)
         c->path = NULL; /* asprintf leaves it undefined */
     if (asprintf(&c->registry, "%s/registry.db", dir) < 0)
         c->registry = NULL;
+    if (!serve_defaults(&c->serve))
+        return false;
     return c->dir != NULL && c->openocd != NULL && c->path != NULL && c->registry != NULL;
 }
 
@@ -417,6 +406,9 @@ void config_free(struct config *c)
         free(c->token[r].pin_file);
     }
     free(c->slot);
+    free(c->serve.listen);
+    free(c->serve.certificate);
+    free(c->serve.key);
     free(c->registry);
     free(c->firmware);
     free(c->openocd);

@@ -12,6 +12,15 @@
  *   module = FILE.so     its PKCS#11 module, relative to DIR; or both as
  *   uri = pkcs11:...     RFC 7512
  *   pin-source = file:PATH   optional, relative to DIR; without: --pin-source or a prompt
+ *   [serve]              optional: the HTTPS receiver (docs/server.md)
+ *   listen = HOST:PORT   default 127.0.0.1:8443; [::]:8443 is every address; port 0: any
+ *   certificate = FILE   PEM, relative to DIR, its own first, then the chain
+ *   key = FILE           PEM, mode 0400 or 0600
+ *   workers = N          processes, 1..64; default 1
+ *   metrics = PORT       on 127.0.0.1; default 8444; 0: any
+ *   connections = N      at once and worker, 1..65535; default 512
+ *   rate = N             requests a second and address, 0..100000, 0: no limit; default 100
+ *   timeout = N          1..300 seconds without a byte; a whole request has three times as long; default 10
  *   [slot NAME]          one per fixture; letters, digits, - and _
  *   chip = NAME          of `fuseline chip list`
  *   adapter = FILE.cfg   OpenOCD's configuration of the programmer, relative to DIR
@@ -44,6 +53,12 @@ struct slot {
     unsigned console_seconds; /* 0: not given */
 };
 
+struct serve { /* paths joined with DIR */
+    char *listen;
+    char *certificate, *key; /* NULL: not given */
+    unsigned workers, metrics, connections, rate, timeout_s;
+};
+
 struct config {
     char *dir, *path; /* as given; path is DIR/fuseline.conf */
     char *openocd;
@@ -52,6 +67,7 @@ struct config {
     char *registry;
     char *firmware; /* NULL: not given */
     struct token token[ROLES];
+    struct serve serve;
     struct slot *slot;
     size_t n_slots;
 };

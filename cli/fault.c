@@ -6,6 +6,7 @@
 #include "db/fault.h"
 #include "flash/fault.h"
 #include "hsm/fault.h"
+#include "server/fault.h"
 #include "station/fault.h"
 #include "verifier/fault.h"
 
@@ -52,7 +53,7 @@ const struct fault cli_fault[CLI_FAULTS] = {
                                  "leave the board in its slot and repeat the same command: it completes the burn",
                                  FATE_BY_CODE },
     [CLI_CONFIG_SECTION] = { "config-section", ERR_CONFIG, "unknown section",
-                             "use [station], [registry], [firmware], [hsm ROLE] or [slot NAME]", FATE_BY_CODE },
+                             "use [station], [registry], [firmware], [hsm ROLE], [serve] or [slot NAME]", FATE_BY_CODE },
     [CLI_CONFIG_KEY] = { "config-key", ERR_CONFIG, "unknown key", "mend its name: see fuseline(1), CONFIGURATION",
                          FATE_BY_CODE },
     [CLI_CONFIG_VALUE] = { "config-value", ERR_CONFIG, "a value does not fit its key",
@@ -146,6 +147,10 @@ const struct fault cli_fault[CLI_FAULTS] = {
                           "make the key of the next epoch: --epoch N", FATE_RETRY },
     [CLI_FORCE] = { "force-reason", ERR_USAGE, "--force and --reason go together",
                     "say in a few words why the key is to be destroyed all the same", FATE_BY_CODE },
+    [CLI_SERVE_CERTIFICATE] = { "serve-certificate", ERR_CONFIG, "the server's certificate must come from exactly one place",
+                                "set `certificate` and `key` in [serve], or give --self-signed", FATE_BY_CODE },
+    [CLI_SERVE_PIN] = { "serve-pin", ERR_RIGHTS, "each worker logs in by itself: the PIN must be in a file",
+                        "set `pin-source = file:PATH` in [hsm server], or give --pin-source file:PATH", FATE_BY_CODE },
 };
 
 const struct fault *fault_walk(size_t i)
@@ -154,9 +159,9 @@ const struct fault *fault_walk(size_t i)
         const struct fault *first;
         size_t n;
     } rooms[] = {
-        { ini_fault, INI_FAULTS }, { flash_fault, FLASH_FAULTS },     { hsm_fault, HSM_FAULTS },
-        { db_fault, DB_FAULTS },   { station_fault, STATION_FAULTS }, { verifier_fault, VERIFIER_FAULTS },
-        { cli_fault, CLI_FAULTS },
+        { ini_fault, INI_FAULTS },       { flash_fault, FLASH_FAULTS },     { hsm_fault, HSM_FAULTS },
+        { db_fault, DB_FAULTS },         { station_fault, STATION_FAULTS }, { verifier_fault, VERIFIER_FAULTS },
+        { server_fault, SERVER_FAULTS }, { cli_fault, CLI_FAULTS },
     };
 
     for (size_t r = 0; r < sizeof rooms / sizeof *rooms; r++) {

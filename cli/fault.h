@@ -73,6 +73,8 @@ enum cli_fault_id {
     CLI_KEY_NEEDED,  /* it is not known that nobody needs it */
     CLI_KEY_RETIRED, /* it was, and its number is used */
     CLI_FORCE,       /* --force and --reason go together */
+    CLI_SERVE_CERTIFICATE, /* none, or in two ways */
+    CLI_SERVE_PIN,         /* not from a file */
     CLI_FAULTS
 };
 

@@ -1,16 +1,14 @@
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/hex.h"
 #include "cli/fault.h"
 #include "cli/frames.h"
 #include "cli/options.h"
+#include "cli/opener.h"
 #include "cli/token.h"
-#include "cli/ui/report.h"
-#include "hsm/hpke_host.h"
+#include "cli/ui/opened.h"
 #include "protocol/local.h"
 #include "verifier/verifier.h"
 
@@ -27,10 +25,7 @@ struct held {
 struct work {
     struct app *app;
     struct frames in;
-    struct hpke_host *host;
-    struct crypto crypto;
-    struct hsm *server;
-    struct verifier *verifier;
+    struct opener opener;
     struct held *held;
     unsigned long limit; /* frames; 0: all */
     unsigned long n[3];  /* by enum frame_status */
@@ -76,20 +71,9 @@ static enum err_code open_source(struct work *w, struct err *e)
     return frames_open_file(&w->in, file != NULL ? file : "-", format, e);
 }
 
-static enum err_code open_verifier(struct work *w, struct err *e)
-{
-    enum err_code rc = token_open(w->app, ROLE_SERVER, true, &w->server, e);
-
-    if (rc == ERR_OK && (w->host = hpke_host_open(&w->crypto)) == NULL)
-        rc = err_set(e, &cli_fault[CLI_CRYPTO], "EVP", NULL, 0, "OpenSSL");
-    return rc == ERR_OK ? verifier_open(&w->verifier, w->app->registry, w->server, &w->crypto, e) : rc;
-}
-
 static void close_all(struct work *w)
 {
-    verifier_close(w->verifier);
-    hsm_close(w->server);
-    hpke_host_close(w->host);
+    opener_close(&w->opener);
     frames_close(&w->in);
 }
 
@@ -118,43 +102,10 @@ static void show_local(const struct work *w, const uint8_t *bytes, size_t len)
             n > 0 ? ": " : "", text);
 }
 
-static enum err_code show_json(const struct opened_frame *o, struct err *e)
-{
-    bool refused = o->status == FRAME_REFUSED;
-    char serial[17], data[2 * FRAME_DATA_MAX + 1];
-
-    (void)snprintf(serial, sizeof serial, "%016" PRIx64, o->serial);
-    hex_encode(o->data, o->len, data);
-    return report_object(json_pack("{s:s, s:s?, s:s?, s:o, s:s?, s:s?, s:s?}", "status", frame_status_name(o->status),
-                                   "serial", o->has_serial ? serial : NULL, "scheme",
-                                   o->scheme[0] != '\0' ? o->scheme : NULL, "counter",
-                                   o->has_serial || !refused ? json_integer((json_int_t)o->counter) : json_null(), "data",
-                                   refused ? NULL : data, "reason", refused ? o->reason : NULL, "received",
-                                   o->received[0] != '\0' ? o->received : NULL),
-                         e);
-}
-
-static void show_text(const struct opened_frame *o)
-{
-    char data[2 * FRAME_DATA_MAX + 1], serial[17] = "-";
-
-    if (o->has_serial)
-        (void)snprintf(serial, sizeof serial, "%016" PRIx64, o->serial);
-    hex_encode(o->data, o->len, data);
-    if (o->status == FRAME_REFUSED)
-        printf("%-9s  %-16s  %s\n", frame_status_name(o->status), serial, o->reason);
-    else
-        printf("%-9s  %-16s  %s  %" PRIu64 "  %s  %s\n", frame_status_name(o->status), serial, o->scheme, o->counter,
-               o->received, data);
-}
-
 static enum err_code show(struct work *w, const struct opened_frame *o, struct err *e)
 {
     w->n[o->status]++;
-    if (w->app->json)
-        return show_json(o, e);
-    show_text(o);
-    return ferror(stdout) ? report_flush(e) : ERR_OK;
+    return opened_show(o, w->app->json, e);
 }
 
 /* Commit, and only then show. */
@@ -185,7 +136,7 @@ static enum err_code open_one(struct work *w, const struct raw_frame *raw, struc
         h->batch = true;
         h->since_ns = clock_mono_ns();
     }
-    if (raw->bad == NULL && (rc = verifier_frame(w->verifier, raw->bytes, raw->len, o, e)) != ERR_OK)
+    if (raw->bad == NULL && (rc = verifier_frame(w->opener.verifier, raw->bytes, raw->len, o, e)) != ERR_OK)
         return rc;
     h->n++;
     if (h->n == HELD_MAX || (h->batch && clock_mono_ns() - h->since_ns > HELD_MS * UINT64_C(1000000)))
@@ -226,7 +177,7 @@ static enum err_code run(struct app *app, struct err *e)
     if (rc == ERR_OK && (w.held = calloc(1, sizeof *w.held)) == NULL)
         rc = err_errno(e, &cli_fault[CLI_NO_MEMORY], "calloc", "%d answers", HELD_MAX);
     if (rc == ERR_OK)
-        rc = open_verifier(&w, e);
+        rc = opener_open(&w.opener, app, app->registry, e);
     if (rc == ERR_OK)
         rc = open_each(&w, e);
     close_all(&w);

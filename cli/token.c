@@ -179,3 +179,11 @@ enum err_code token_open(const struct app *app, enum role role, bool main, struc
     }
     return open_token(app->config, uri, &pin, out, e);
 }
+
+bool token_pin_is_file(const struct app *app, enum role role)
+{
+    const struct token *t = &app->config->token[role];
+    const char *given = app->opt[OPT_PIN_SOURCE];
+
+    return given != NULL ? strncmp(given, "fd:", 3) != 0 : t->pin_file != NULL || names_pin(t);
+}

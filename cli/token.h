@@ -19,6 +19,9 @@ enum err_code token_uri(const struct config *c, enum role role, const char *pin_
 enum err_code token_open(const struct app *app, enum role role, bool main, struct hsm **out, struct err *e)
     __attribute__((warn_unused_result));
 
+/* May token_open be called again and again, by several processes: does the PIN come from a file? */
+bool token_pin_is_file(const struct app *app, enum role role);
+
 /* The option for the commands that log in. */
 #define PIN_SOURCE_OPT(role)                                                                                               \
     {                                                                                                                      \

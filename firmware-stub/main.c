@@ -29,7 +29,7 @@ static struct firmware {
     bool proved, quiet;
 } fw;
 
-static uint8_t out[1 + PROOF_MAX]; /* a proof on its way */
+static uint8_t out[2 + PROOF_MAX]; /* a proof on its way */
 
 volatile struct mailbox fl_mailbox __attribute__((section(".mailbox"), used));
 

@@ -4,7 +4,7 @@
 setup() {
     source "$BATS_TEST_DIRNAME/board.bash"
     begin
-    commands=("init" "doctor" "product add" "product list" "product show" "provision" "device list" "device show" "open"
+    commands=("init" "doctor" "product add" "product list" "product show" "provision" "device list" "device show" "open" "serve"
         "frame expand" "audit list" "chip list" "chip show" "otp show" "otp read" "otp plan" "otp burn")
 }
 

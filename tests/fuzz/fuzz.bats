@@ -18,6 +18,7 @@ fuzz() { # fuzz NAME: no crash, no sanitizer report, no leak
 @test "otp_image: no input breaks decode and check" { fuzz otp_image; }
 @test "sealed: no input breaks what opens frames" { fuzz sealed; }
 @test "cose: no input breaks the expansion" { fuzz cose; }
+@test "body: no input breaks the list of frames in a request" { fuzz body; }
 @test "cobs: no input breaks the decoder" { fuzz cobs; }
 @test "mailbox: no input breaks mailbox and console records" { fuzz mailbox; }
 @test "counter: no input breaks the flash records" { fuzz counter; }
