@@ -3,7 +3,7 @@
 
 # ---- packages; name=VERSION where the code relies on one upstream version ----
 BUILD_PACKAGES := gcc libc6-dev git openocd=0.12. libunicorn-dev=2.0. libinih-dev libjansson-dev libelf-dev \
-                  libsqlite3-dev libp11-kit-dev libssl-dev softhsm2 gcc-arm-none-eabi libnewlib-arm-none-eabi dpkg-dev xz-utils socat scdoc
+                  libsqlite3-dev libp11-kit-dev libssl-dev libcurl4-openssl-dev softhsm2 gcc-arm-none-eabi libnewlib-arm-none-eabi dpkg-dev xz-utils socat scdoc
 CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace procps opensc libnss3 sqlite3
 
 # ---- how it is built ----
@@ -17,10 +17,10 @@ CFLAGS  := -std=c11 -D_GNU_SOURCE -g $(WARN) -I. -Ibuild/gen -I/usr/include/p11-
 HARDEN  := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE
 ASAN    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-LDLIBS  := -linih -ljansson -lelf -lsqlite3 -lp11-kit -lcrypto
+LDLIBS  := -linih -ljansson -lelf -lsqlite3 -lp11-kit -lcurl -lcrypto
 
 # ---- what it is built from ----
-ROOMS   := base protocol hsm db station verifier flash flash/chips flash/openocd flash/vchip cli cli/ui
+ROOMS   := base protocol hsm db station verifier relay flash flash/chips flash/openocd flash/vchip cli cli/ui
 SRC     := $(wildcard $(ROOMS:=/*.c))
 LIB     := $(filter-out cli/main.c flash/vchip/main.c,$(SRC))
 TESTS   := $(patsubst %.c,%,$(shell find tests -name '*_test.c' | sort))

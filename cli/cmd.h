@@ -43,6 +43,20 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_ACCEPT,
               OPT_ALL,
               OPT_MAN,
+              OPT_URL,
+              OPT_FLEET,
+              OPT_CACERT,
+              OPT_PIN_SHA256,
+              OPT_BUFFER,
+              OPT_ONCE,
+              OPT_TIMEOUT,
+              OPT_POSTS,
+              OPT_DROP,
+              OPT_DUPLICATE,
+              OPT_DELAY,
+              OPT_REORDER,
+              OPT_FLIP,
+              OPT_SEED,
               OPTS
 };
 

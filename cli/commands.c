@@ -5,6 +5,7 @@ extern const struct cmd cmd_product_add, cmd_product_list, cmd_product_show;
 extern const struct cmd cmd_provision, cmd_device_list, cmd_device_show;
 extern const struct cmd cmd_recover, cmd_reconcile, cmd_status;
 extern const struct cmd cmd_open, cmd_frame_expand, cmd_audit_list;
+extern const struct cmd cmd_relay;
 extern const struct cmd cmd_chip_list, cmd_chip_show;
 extern const struct cmd cmd_otp_show, cmd_otp_read, cmd_otp_plan, cmd_otp_burn;
 
@@ -14,6 +15,7 @@ const struct cmd *const cmds[] = {
     &cmd_provision,   &cmd_device_list,  &cmd_device_show,  /* making it */
     &cmd_status,      &cmd_recover,      &cmd_reconcile,    /* after a cut */
     &cmd_open,        &cmd_frame_expand, &cmd_audit_list,   /* what comes back */
+    &cmd_relay,                                             /* the way there */
     &cmd_chip_list,   &cmd_chip_show,                       /* the bench */
     &cmd_otp_show,    &cmd_otp_read,     &cmd_otp_plan,     &cmd_otp_burn,
 };

@@ -6,6 +6,7 @@
 #include "db/fault.h"
 #include "flash/fault.h"
 #include "hsm/fault.h"
+#include "relay/fault.h"
 #include "station/fault.h"
 #include "verifier/fault.h"
 
@@ -136,6 +137,14 @@ const struct fault cli_fault[CLI_FAULTS] = {
                      "say in a few words why the older registry is to be used", FATE_BY_CODE },
     [CLI_NOTHING_ACCEPTED] = { "registry-not-older", ERR_NO, "the registry is no older copy: there is nothing to accept",
                                "go on without --accept-registry", FATE_RETRY },
+    [CLI_NO_CONSOLE] = { "no-console", ERR_CONFIG, "the slot has no console",
+                         "add console = PATH to its section, or give --console a path with a slash", FATE_BY_CODE },
+    [CLI_PROBABILITY] = { "bad-probability", ERR_USAGE, "not a probability", "give a number in 0..1, such as 0.05",
+                          FATE_BY_CODE },
+    [CLI_RELAY_SOURCE] = { "relay-source", ERR_USAGE, "the frames must come from exactly one place",
+                           "give --console or --from, one of them", FATE_BY_CODE },
+    [CLI_TRUST_CHOICE] = { "relay-trust", ERR_USAGE, "the server is trusted in one way",
+                           "give --cacert or --pin-sha256, not both", FATE_BY_CODE },
 };
 
 const struct fault *fault_walk(size_t i)
@@ -144,9 +153,9 @@ const struct fault *fault_walk(size_t i)
         const struct fault *first;
         size_t n;
     } rooms[] = {
-        { ini_fault, INI_FAULTS }, { flash_fault, FLASH_FAULTS },     { hsm_fault, HSM_FAULTS },
-        { db_fault, DB_FAULTS },   { station_fault, STATION_FAULTS }, { verifier_fault, VERIFIER_FAULTS },
-        { cli_fault, CLI_FAULTS },
+        { ini_fault, INI_FAULTS },     { flash_fault, FLASH_FAULTS },     { hsm_fault, HSM_FAULTS },
+        { db_fault, DB_FAULTS },       { station_fault, STATION_FAULTS }, { verifier_fault, VERIFIER_FAULTS },
+        { relay_fault, RELAY_FAULTS }, { cli_fault, CLI_FAULTS },
     };
 
     for (size_t r = 0; r < sizeof rooms / sizeof *rooms; r++) {

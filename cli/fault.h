@@ -68,6 +68,10 @@ enum cli_fault_id {
     CLI_DIFFERS,        /* the registry, from itself */
     CLI_REASON,         /* of --accept-registry */
     CLI_NOTHING_ACCEPTED,
+    CLI_NO_CONSOLE, /* of a slot */
+    CLI_PROBABILITY,
+    CLI_RELAY_SOURCE, /* not exactly one of --console and --from */
+    CLI_TRUST_CHOICE, /* --cacert and --pin-sha256 */
     CLI_FAULTS
 };
 

@@ -5,7 +5,7 @@ setup() {
     source "$BATS_TEST_DIRNAME/board.bash"
     begin
     commands=("init" "doctor" "product add" "product list" "product show" "provision" "device list" "device show" "open"
-        "frame expand" "audit list" "chip list" "chip show" "otp show" "otp read" "otp plan" "otp burn")
+        "frame expand" "relay" "audit list" "chip list" "chip show" "otp show" "otp read" "otp plan" "otp burn")
 }
 
 teardown() {
