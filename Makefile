@@ -4,7 +4,7 @@
 # ---- packages; name=VERSION where the code relies on one upstream version ----
 BUILD_PACKAGES := gcc libc6-dev git openocd=0.12. libunicorn-dev=2.0. libinih-dev libjansson-dev libelf-dev \
                   libsqlite3-dev libp11-kit-dev libssl-dev libcurl4-openssl-dev softhsm2 gcc-arm-none-eabi libnewlib-arm-none-eabi dpkg-dev xz-utils socat scdoc
-CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace procps opensc libnss3 sqlite3
+CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace procps opensc libnss3 sqlite3 python3 openssl curl xxd
 
 # ---- how it is built ----
 prefix  := /usr/local

@@ -132,14 +132,19 @@ static enum err_code open_input(void *io, int *fd, struct err *e)
 
 /* ---- what happens ---- */
 
+/* Whoever reads us hears of it now; the first failure of standard output is the one to tell. */
+static void flush(struct relaying *w)
+{
+    if (w->rc == ERR_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        w->rc = report_flush(&w->e);
+}
+
 static void put(struct relaying *w, json_t *obj)
 {
-    struct err e;
-
-    if (w->rc == ERR_OK && (w->rc = report_object(obj, &e)) != ERR_OK)
-        w->e = e;
-    else if (w->rc != ERR_OK)
+    if (w->rc != ERR_OK)
         json_decref(obj);
+    else if ((w->rc = report_object(obj, &w->e)) == ERR_OK)
+        flush(w);
 }
 
 static void on_posted(struct relaying *w, const struct relay_event *ev)
@@ -169,8 +174,7 @@ static void on_down(struct relaying *w, const struct relay_event *ev)
         printf("%s\n", hex);
     if (lost)
         fprintf(stderr, "fuseline: a frame from the server was not given to the device: %.8s.., %zu bytes\n", hex, ev->len);
-    if (w->rc == ERR_OK && (fflush(stdout) != 0 || ferror(stdout)))
-        w->rc = report_flush(&w->e);
+    flush(w);
 }
 
 static void tell(void *io, const struct relay_event *ev)
@@ -205,9 +209,9 @@ static void sum(struct relaying *w, const struct relay_tally *t)
                          (json_int_t)t->accepted, "refused", (json_int_t)t->refused, "down", (json_int_t)t->down, "expired",
                          (json_int_t)t->expired, "torn", (json_int_t)t->torn, "lost", (json_int_t)t->lost, "noise",
                          (json_int_t)t->noise, "buffered", (json_int_t)t->buffered));
-    (void)fflush(stdout); /* main looks at ferror */
-    fprintf(stderr, "fuseline: %lu taken, %lu delivered, %lu down, %lu expired, %lu lost, %lu buffered\n", t->taken,
-            t->accepted, t->down, t->expired, t->lost, t->buffered);
+    else
+        fprintf(stderr, "fuseline: %lu taken, %lu delivered, %lu down, %lu expired, %lu lost, %lu buffered\n", t->taken,
+                t->accepted, t->down, t->expired, t->lost, t->buffered);
 }
 
 static bool stop(void)
@@ -251,7 +255,7 @@ static const struct cmd_opt options[] = {
     { "posts", "N", OPT_POSTS, 0, false, "so many requests at a time, 1 to 8 (default: 1)", false },
     { "drop", "P", OPT_DROP, 0, false, "for tests, a probability: transmissions are lost", false },
     { "duplicate", "P", OPT_DUPLICATE, 0, false, "for tests: made twice", false },
-    { "delay", "P", OPT_DELAY, 0, false, "for tests: made up to 2 s later", false },
+    { "delay", "P", OPT_DELAY, 0, false, "for tests: made up to 1 s later", false },
     { "reorder", "P", OPT_REORDER, 0, false, "for tests: exchanged with another", false },
     { "flip", "P", OPT_FLIP, 0, false, "for tests: made with one bit flipped", false },
     { "seed", "N", OPT_SEED, 0, false, "of the tricks (default: 1)", false },

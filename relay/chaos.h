@@ -10,7 +10,7 @@
 
 enum trick { TRICK_DROP, TRICK_DUPLICATE, TRICK_DELAY, TRICK_REORDER, TRICK_FLIP, TRICKS };
 
-enum { CHAOS_DELAY_MS = 2000 /* the longest delay */ };
+enum { CHAOS_DELAY_MS = 1000 /* the longest delay */ };
 
 struct chaos {
     double p[TRICKS]; /* 0..1 */

@@ -31,7 +31,7 @@ const struct fault relay_fault[RELAY_FAULTS] = {
                       "check that --url leads to `fuseline serve`, with no proxy between that changes bodies",
                       FATE_BY_CODE },
     [RELAY_REFUSED] = { "relay-refused", ERR_NO, "the server gave no receipt for some frames; they stay buffered",
-                        "read the server's log for the reason; they are tried again for 30 days", FATE_BY_CODE },
+                        "read the server's log for the reason; they are tried again for 30 days", FATE_RETRY },
     [RELAY_WAITING] = { "relay-waiting", ERR_RETRY, "frames are buffered that the server hasn't answered yet",
                         "run it again with the same --buffer", FATE_BY_CODE },
     [RELAY_LOST] = { "relay-lost", ERR_IO, "frames came that could not be kept",

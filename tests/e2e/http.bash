@@ -1,4 +1,4 @@
-# tests/cli/http.bash - a server for relay tests: $H holds its certificate, key and tests/fakes/http/server.py's files.
+# tests/e2e/http.bash - a server for relay tests: $H holds its certificate, key and tests/fakes/http/server.py's files.
 
 http_begin() { # the folder and the certificate; nothing listens yet
     H=$T/http
