@@ -73,6 +73,8 @@ build/tests/hsm/fake_test build/asan/tests/hsm/fake_test: %/tests/hsm/fake_test:
 comma   := ,
 build/tests/station/fail_test build/asan/tests/station/fail_test: \
     LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(shell cat tests/station/fail_test.wrap))
+build/tests/relay/buffer_test build/asan/tests/relay/buffer_test: \
+    LDFLAGS += $(addprefix -Wl$(comma)--wrap=,openat write fsync renameat)
 $(TESTS:%=build/%.o): | build/.packages-check
 
 # ---- the sweep: one fault at every point of every kind, then recovery, then the invariants: tests/sweep/sweep.h; and real.h:
@@ -101,7 +103,7 @@ mutants: all $(SWEEP)
 
 # ---- parsers under libFuzzer: build/fuzz/NAME, one for each of tests/fuzz/NAME_fuzz.c ----
 FUZZ    := $(patsubst tests/fuzz/%_fuzz.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c | build/.packages-check
+build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c relay/batch.c relay/line.c relay/digest.c base/hex.c | build/.packages-check
 	@mkdir -p $(@D)
 	$(Q)clang $(filter-out -M%,$(CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(filter %.c,$^) -lcrypto
 

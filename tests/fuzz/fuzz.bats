@@ -21,6 +21,8 @@ fuzz() { # fuzz NAME: no crash, no sanitizer report, no leak
 @test "cobs: no input breaks the decoder" { fuzz cobs; }
 @test "mailbox: no input breaks mailbox and console records" { fuzz mailbox; }
 @test "counter: no input breaks the flash records" { fuzz counter; }
+@test "reply: no answer of a server breaks the relay" { fuzz reply; }
+@test "line: no bytes of a console break the relay" { fuzz line; }
 
 @test "every fuzz target is run by this file" {
     for f in tests/fuzz/*_fuzz.c; do
