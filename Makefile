@@ -3,8 +3,8 @@
 
 # ---- packages; name=VERSION where the code relies on one upstream version ----
 BUILD_PACKAGES := gcc libc6-dev git openocd=0.12. libunicorn-dev=2.0. libinih-dev libjansson-dev libelf-dev \
-                  libsqlite3-dev libp11-kit-dev libssl-dev libmicrohttpd-dev libgnutls28-dev softhsm2 gcc-arm-none-eabi libnewlib-arm-none-eabi dpkg-dev xz-utils socat scdoc
-CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace procps opensc libnss3 sqlite3 curl
+                  libsqlite3-dev libp11-kit-dev libssl-dev libmicrohttpd-dev libgnutls28-dev libcurl4-openssl-dev softhsm2 gcc-arm-none-eabi libnewlib-arm-none-eabi dpkg-dev xz-utils socat scdoc
+CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace procps opensc libnss3 sqlite3 python3 openssl curl xxd
 
 # ---- how it is built ----
 prefix  := /usr/local
@@ -17,10 +17,10 @@ CFLAGS  := -std=c11 -D_GNU_SOURCE -g $(WARN) -I. -Ibuild/gen -I/usr/include/p11-
 HARDEN  := -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE
 ASAN    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-LDLIBS  := -linih -ljansson -lelf -lsqlite3 -lp11-kit -lcrypto -lmicrohttpd -lgnutls
+LDLIBS  := -linih -ljansson -lelf -lsqlite3 -lp11-kit -lcurl -lcrypto -lmicrohttpd -lgnutls
 
 # ---- what it is built from ----
-ROOMS   := base protocol hsm db station verifier server flash flash/chips flash/openocd flash/vchip cli cli/ui
+ROOMS   := base protocol hsm db station verifier server relay flash flash/chips flash/openocd flash/vchip cli cli/ui
 SRC     := $(wildcard $(ROOMS:=/*.c))
 LIB     := $(filter-out cli/main.c flash/vchip/main.c,$(SRC))
 TESTS   := $(patsubst %.c,%,$(shell find tests -name '*_test.c' | sort))
@@ -75,6 +75,8 @@ build/tests/hsm/pair_test build/asan/tests/hsm/pair_test: %/tests/hsm/pair_test:
 comma   := ,
 build/tests/station/fail_test build/asan/tests/station/fail_test: \
     LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(shell cat tests/station/fail_test.wrap))
+build/tests/relay/buffer_test build/asan/tests/relay/buffer_test: \
+    LDFLAGS += $(addprefix -Wl$(comma)--wrap=,openat write fsync renameat)
 $(TESTS:%=build/%.o): | build/.packages-check
 
 # ---- the sweep: one fault at every point of every kind, then recovery, then the invariants: tests/sweep/sweep.h; and real.h:
@@ -103,7 +105,7 @@ mutants: all $(SWEEP)
 
 # ---- parsers under libFuzzer: build/fuzz/NAME, one for each of tests/fuzz/NAME_fuzz.c ----
 FUZZ    := $(patsubst tests/fuzz/%_fuzz.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c hsm/ecdsa_host.c hsm/rsa_host.c server/body.c | build/.packages-check
+build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c hsm/ecdsa_host.c hsm/rsa_host.c server/body.c relay/batch.c relay/line.c relay/digest.c base/hex.c | build/.packages-check
 	@mkdir -p $(@D)
 	$(Q)clang $(filter-out -M%,$(CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(filter %.c,$^) -lcrypto
 

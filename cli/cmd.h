@@ -53,6 +53,19 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_FORCE,
               OPT_REASON,
               OPT_SELF_SIGNED,
+              OPT_URL,
+              OPT_CACERT,
+              OPT_PIN_SHA256,
+              OPT_BUFFER,
+              OPT_ONCE,
+              OPT_TIMEOUT,
+              OPT_POSTS,
+              OPT_DROP,
+              OPT_DUPLICATE,
+              OPT_DELAY,
+              OPT_REORDER,
+              OPT_FLIP,
+              OPT_SEED,
               OPTS
 };
 

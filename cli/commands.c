@@ -6,6 +6,7 @@ extern const struct cmd cmd_provision, cmd_device_list, cmd_device_show;
 extern const struct cmd cmd_recover, cmd_reconcile, cmd_status;
 extern const struct cmd cmd_open, cmd_serve, cmd_frame_expand, cmd_audit_list;
 extern const struct cmd cmd_key_list, cmd_key_show, cmd_key_new, cmd_key_retire;
+extern const struct cmd cmd_relay;
 extern const struct cmd cmd_chip_list, cmd_chip_show;
 extern const struct cmd cmd_otp_show, cmd_otp_read, cmd_otp_plan, cmd_otp_burn;
 
@@ -15,6 +16,7 @@ const struct cmd *const cmds[] = {
     &cmd_provision,   &cmd_device_list,  &cmd_device_show,                   /* making it */
     &cmd_status,      &cmd_recover,      &cmd_reconcile,                     /* after a cut */
     &cmd_open,        &cmd_serve,        &cmd_frame_expand, &cmd_audit_list, /* what comes back */
+    &cmd_relay,                                                              /* the way there */
     &cmd_key_list,    &cmd_key_show,     &cmd_key_new,      &cmd_key_retire, /* the tokens */
     &cmd_chip_list,   &cmd_chip_show,                                        /* the bench */
     &cmd_otp_show,    &cmd_otp_read,     &cmd_otp_plan,     &cmd_otp_burn,

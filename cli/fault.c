@@ -7,6 +7,7 @@
 #include "flash/fault.h"
 #include "hsm/fault.h"
 #include "server/fault.h"
+#include "relay/fault.h"
 #include "station/fault.h"
 #include "verifier/fault.h"
 
@@ -151,6 +152,14 @@ const struct fault cli_fault[CLI_FAULTS] = {
                                 "set `certificate` and `key` in [serve], or give --self-signed", FATE_BY_CODE },
     [CLI_SERVE_PIN] = { "serve-pin", ERR_RIGHTS, "each worker logs in by itself: the PIN must be in a file",
                         "set `pin-source = file:PATH` in [hsm server], or give --pin-source file:PATH", FATE_BY_CODE },
+    [CLI_NO_CONSOLE] = { "no-console", ERR_CONFIG, "the slot has no console",
+                         "add console = PATH to its section, or give --console a path with a slash", FATE_BY_CODE },
+    [CLI_PROBABILITY] = { "bad-probability", ERR_USAGE, "not a probability", "give a number in 0..1, such as 0.05",
+                          FATE_BY_CODE },
+    [CLI_RELAY_SOURCE] = { "relay-source", ERR_USAGE, "the frames must come from exactly one place",
+                           "give --console or --from, one of them", FATE_BY_CODE },
+    [CLI_TRUST_CHOICE] = { "relay-trust", ERR_USAGE, "the server is trusted in one way",
+                           "give --cacert or --pin-sha256, not both", FATE_BY_CODE },
 };
 
 const struct fault *fault_walk(size_t i)
@@ -161,7 +170,7 @@ const struct fault *fault_walk(size_t i)
     } rooms[] = {
         { ini_fault, INI_FAULTS },       { flash_fault, FLASH_FAULTS },     { hsm_fault, HSM_FAULTS },
         { db_fault, DB_FAULTS },         { station_fault, STATION_FAULTS }, { verifier_fault, VERIFIER_FAULTS },
-        { server_fault, SERVER_FAULTS }, { cli_fault, CLI_FAULTS },
+        { server_fault, SERVER_FAULTS }, { relay_fault, RELAY_FAULTS },     { cli_fault, CLI_FAULTS },
     };
 
     for (size_t r = 0; r < sizeof rooms / sizeof *rooms; r++) {

@@ -75,6 +75,10 @@ enum cli_fault_id {
     CLI_FORCE,       /* --force and --reason go together */
     CLI_SERVE_CERTIFICATE, /* none, or in two ways */
     CLI_SERVE_PIN,         /* not from a file */
+    CLI_NO_CONSOLE, /* of a slot */
+    CLI_PROBABILITY,
+    CLI_RELAY_SOURCE, /* not exactly one of --console and --from */
+    CLI_TRUST_CHOICE, /* --cacert and --pin-sha256 */
     CLI_FAULTS
 };
 

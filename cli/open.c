@@ -7,6 +7,7 @@
 #include "cli/frames.h"
 #include "cli/options.h"
 #include "cli/opener.h"
+#include "cli/said.h"
 #include "cli/token.h"
 #include "cli/ui/opened.h"
 #include "protocol/local.h"
@@ -79,29 +80,6 @@ static void close_all(struct work *w)
 
 /* ---- one frame ---- */
 
-/* The device speaks to whoever stands at its console: shown, never forwarded, and cleaned, for anyone may be the device. */
-static void show_local(const struct work *w, const uint8_t *bytes, size_t len)
-{
-    struct local l;
-    char text[LOCAL_TEXT_MAX + 1];
-    size_t n = 0;
-
-    if (!local_parse(bytes, len, &l)) {
-        fprintf(stderr, "fuseline: %s: a local record that nobody knows, %zu bytes\n", w->in.name, len);
-        return;
-    }
-    if (l.type != LOCAL_ERROR) {
-        fprintf(stderr, "fuseline: %s: a %s on the console, not for us\n", w->in.name,
-                l.type == LOCAL_PROOF ? "proof" : "challenge");
-        return;
-    }
-    for (; n < l.len && n < LOCAL_TEXT_MAX; n++)
-        text[n] = l.body[n] >= 0x20 && l.body[n] < 0x7F ? (char)l.body[n] : '?';
-    text[n] = '\0';
-    fprintf(stderr, "fuseline: %s: the device says: %s (%u)%s%s\n", w->in.name, device_code_name(l.code), l.code,
-            n > 0 ? ": " : "", text);
-}
-
 static enum err_code show(struct work *w, const struct opened_frame *o, struct err *e)
 {
     w->n[o->status]++;
@@ -159,7 +137,7 @@ static enum err_code open_each(struct work *w, struct err *e)
     while (rc == ERR_OK && (w->limit == 0 || done < w->limit) && (rc = frames_next(&w->in, &raw, &more, e)) == ERR_OK &&
            more) {
         if (raw.binary && raw.bad == NULL && local_is(raw.bytes, raw.len)) {
-            show_local(w, raw.bytes, raw.len);
+            said_show(w->in.name, raw.bytes, raw.len);
             continue;
         }
         done++;

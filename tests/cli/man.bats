@@ -37,8 +37,8 @@ commands() {
 
 @test "every option of every command is described" {
     local c
-    commands | while read -r c; do "$BUILD/fuseline" $c --help; done | grep -oE '^  (-[a-zA-Z], )?--[a-z-]+' |
-        grep -oE -- '--[a-z-]+' | sort -u >"$T/options"
+    commands | while read -r c; do "$BUILD/fuseline" $c --help; done | grep -oE '^  (-[a-zA-Z], )?--[a-z0-9-]+' |
+        grep -oE -- '--[a-z0-9-]+' | sort -u >"$T/options"
     [ "$(wc -l <"$T/options")" -ge 8 ]
     while read -r c; do grep -qF -- "*$c*" "$page" || { echo "$c" && return 1; }; done <"$T/options"
 }

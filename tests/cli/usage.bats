@@ -5,7 +5,7 @@ setup() {
     source "$BATS_TEST_DIRNAME/board.bash"
     begin
     commands=("init" "doctor" "product add" "product list" "product show" "provision" "device list" "device show" "open" "serve"
-        "frame expand" "audit list" "chip list" "chip show" "otp show" "otp read" "otp plan" "otp burn")
+        "frame expand" "relay" "audit list" "chip list" "chip show" "otp show" "otp read" "otp plan" "otp burn")
 }
 
 teardown() {
@@ -49,8 +49,8 @@ teardown() {
     local c synopsis listed
     for c in "${commands[@]}"; do
         fl $c --help
-        synopsis=$(head -n 1 <<<"$output" | sed "s/.*\[--json\]//" | grep -oE -- '--[a-z-]+' | sort)
-        listed=$(sed -n '/^options:/,$p' <<<"$output" | grep -oE '^  --[a-z-]+' | tr -d ' ' | grep -v json | sort)
+        synopsis=$(head -n 1 <<<"$output" | sed "s/.*\[--json\]//" | grep -oE -- '--[a-z0-9-]+' | sort)
+        listed=$(sed -n '/^options:/,$p' <<<"$output" | grep -oE '^  --[a-z0-9-]+' | tr -d ' ' | grep -v json | sort)
         [ "$synopsis" = "$listed" ] || { echo "$c: $synopsis / $listed" && return 1; }
     done
 }

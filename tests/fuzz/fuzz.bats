@@ -24,6 +24,8 @@ fuzz() { # fuzz NAME: no crash, no sanitizer report, no leak
 @test "counter: no input breaks the flash records" { fuzz counter; }
 @test "rotate: no input is taken as ROTATE or REKEY but the two that were made" { fuzz rotate; }
 @test "oaep: no input breaks the unpadding" { fuzz oaep; }
+@test "reply: no answer of a server breaks the relay" { fuzz reply; }
+@test "line: no bytes of a console break the relay" { fuzz line; }
 
 @test "every fuzz target is run by this file" {
     for f in tests/fuzz/*_fuzz.c; do

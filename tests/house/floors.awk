@@ -11,9 +11,10 @@ BEGIN {
     may["db"] = "db db/schema protocol base"
     may["station"] = "station hsm flash flash/chips db protocol base"
     may["verifier"] = "verifier hsm flash flash/chips db protocol base"
+    may["relay"] = "relay protocol base"
     may["officer"] = "officer hsm flash flash/chips db protocol base"
     may["server"] = "server verifier hsm db protocol base"
-    may["cli"] = "cli cli/ui server station verifier officer hsm flash flash/chips flash/openocd db protocol base"
+    may["cli"] = "cli cli/ui server station verifier relay officer hsm flash flash/chips flash/openocd db protocol base"
     may["cli/ui"] = may["cli"]
     may["firmware-stub"] = "firmware-stub protocol"
 }
