@@ -115,6 +115,22 @@ static void test_sp800_108_counter_mode_of_one_block(void **state)
     assert_int_equal(r.run[VECTOR_HMAC], 30);
 }
 
+static void test_wycheproof_ecdsa(void **state)
+{
+    (void)state;
+    struct vectors_result r;
+    run("tests/vectors/wycheproof/ecdsa_secp256r1_sha256_p1363_test.json", &r, 21);
+    assert_int_equal(r.run[VECTOR_VERIFY], 241);
+}
+
+static void test_rfc6979_signatures(void **state)
+{
+    (void)state;
+    struct vectors_result r;
+    run("tests/vectors/rfc6979/rfc6979-p256.json", &r, 0);
+    assert_int_equal(r.run[VECTOR_SIGN], 3);
+}
+
 static void test_scheme_1_agrees_with_the_second_implementation(void **state)
 {
     (void)state;
@@ -166,6 +182,8 @@ int main(void)
         cmocka_unit_test(test_wycheproof_ecdh_and_points),
         cmocka_unit_test(test_wycheproof_oaep_and_the_public_operation),
         cmocka_unit_test(test_sp800_108_counter_mode_of_one_block),
+        cmocka_unit_test(test_wycheproof_ecdsa),
+        cmocka_unit_test(test_rfc6979_signatures),
         cmocka_unit_test(test_scheme_1_agrees_with_the_second_implementation),
         cmocka_unit_test(test_a_changed_or_cut_vector_fails),
         cmocka_unit_test(test_an_unknown_file_is_refused),

@@ -164,6 +164,23 @@ static void each_test(struct pack *p, const json_t *root, pack_test *one)
         json_array_foreach(json_object_get(group, "tests"), i, test) one(p, group, test);
 }
 
+static void pack_ecdsa(struct pack *p, const json_t *group, const json_t *t)
+{
+    if (strlen(text(t, "sig")) != 2 * ECDSA_LEN) { /* the frame fixes the length */
+        p->left_out++;
+        return;
+    }
+    add_record(p, VECTOR_VERIFY, refused(t), number(t, "tcId"), 3);
+    add_hex(p, text(json_object_get(group, "publicKey"), "uncompressed"));
+    add_hex(p, text(t, "msg"));
+    add_hex(p, text(t, "sig"));
+}
+
+static void pack_wycheproof_ecdsa(struct pack *p, const json_t *root)
+{
+    each_test(p, root, pack_ecdsa);
+}
+
 static void pack_wycheproof_hmac(struct pack *p, const json_t *root)
 {
     each_test(p, root, pack_hmac);
@@ -232,6 +249,21 @@ static void pack_sp800_108(struct pack *p, const json_t *root)
 }
 
 /* ---- RFC 5869, RFC 9180, COSE, our own ---- */
+
+static void pack_rfc6979(struct pack *p, const json_t *root)
+{
+    char sig[2 * ECDSA_LEN + 1];
+    size_t i;
+    json_t *t;
+    json_array_foreach(root, i, t)
+    {
+        snprintf(sig, sizeof sig, "%s%s", text(t, "r"), text(t, "s"));
+        add_record(p, VECTOR_SIGN, false, number(t, "id"), 3);
+        add_hex(p, text(t, "x"));
+        add_field(p, text(t, "message"), strlen(text(t, "message")));
+        add_hex(p, sig);
+    }
+}
 
 static void pack_rfc5869(struct pack *p, const json_t *root)
 {
@@ -360,6 +392,8 @@ static const struct {
     { "/ecdh_secp256r1_ecpoint_test.json", pack_wycheproof_ecdh },
     { "/rsa_oaep_4096_sha256_mgf1sha256_test.json", pack_wycheproof_oaep },
     { "/kbkdf-ctr.json", pack_sp800_108 },
+    { "/ecdsa_secp256r1_sha256_p1363_test.json", pack_wycheproof_ecdsa },
+    { "/rfc6979-p256.json", pack_rfc6979 },
     { "/rfc5869-hkdf-sha256.json", pack_rfc5869 },
     { "/rfc9180-p256-x25519-hkdfsha256.json", pack_rfc9180 },
     { "/aes-ccm-examples.json", pack_cose },

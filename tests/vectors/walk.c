@@ -143,6 +143,26 @@ static bool run_oaep(const struct crypto *c, const struct vector *v)
                                     is(&v->f[BLOCK], work, RSA_LEN));
 }
 
+static bool run_verify(const struct crypto *c, const struct vector *v)
+{
+    uint8_t digest[SHA256_LEN];
+    if (v->f[0].len != P256_PK_LEN || v->f[2].len != ECDSA_LEN || !c->sha256(c->io, &v->f[1], 1, digest))
+        return false;
+    return c->ecdsa_verify(c->io, v->f[0].data, digest, v->f[2].data) != v->refused;
+}
+
+/* Exactly that signature, which then verifies, as does its mirror image n - s. */
+static bool run_sign(const struct crypto *c, const struct vector *v)
+{
+    uint8_t digest[SHA256_LEN], sig[ECDSA_LEN], pk[P256_PK_LEN];
+    if (v->f[0].len != P256_LEN || !c->sha256(c->io, &v->f[1], 1, digest) ||
+        !c->ecdsa_sign(c->io, v->f[0].data, digest, sig) || !is(&v->f[2], sig, sizeof sig) ||
+        !c->p256_public(c->io, v->f[0].data, pk) || !c->ecdsa_verify(c->io, pk, digest, sig))
+        return false;
+    p256_negate(sig + P256_LEN);
+    return c->ecdsa_verify(c->io, pk, digest, sig);
+}
+
 /* ---- scheme 1, both sides, byte for byte ---- */
 
 static bool given_random(void *io, void *out, size_t len)
@@ -306,10 +326,11 @@ static const struct {
     uint8_t fields;
     bool (*run)(const struct crypto *c, const struct vector *v);
 } types[VECTOR_TYPES] = {
-    [VECTOR_HMAC] = { 3, run_hmac },   [VECTOR_HKDF] = { 5, run_hkdf },
-    [VECTOR_CCM] = { 6, run_ccm },     [VECTOR_ECDH] = { 3, run_ecdh },
-    [VECTOR_POINT] = { 2, run_point }, [VECTOR_HPKE] = { 11, run_hpke },
-    [VECTOR_COSE] = { 6, run_cose },   [VECTOR_SEALED] = { SEALED_FIELDS, run_sealed },
+    [VECTOR_HMAC] = { 3, run_hmac },     [VECTOR_HKDF] = { 5, run_hkdf },
+    [VECTOR_CCM] = { 6, run_ccm },       [VECTOR_ECDH] = { 3, run_ecdh },
+    [VECTOR_POINT] = { 2, run_point },   [VECTOR_HPKE] = { 11, run_hpke },
+    [VECTOR_COSE] = { 6, run_cose },     [VECTOR_SEALED] = { SEALED_FIELDS, run_sealed },
+    [VECTOR_VERIFY] = { 3, run_verify }, [VECTOR_SIGN] = { 3, run_sign },
     [VECTOR_OAEP] = { 5, run_oaep },
 };
 

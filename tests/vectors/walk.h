@@ -20,6 +20,8 @@ enum vector_type {
     VECTOR_COSE,     /* key, nonce, external_aad, Enc_structure, plaintext, ciphertext | tag */
     VECTOR_SEALED,   /* enum sealed_field */
     VECTOR_OAEP,     /* n512 e4, label, EM, message, EM^e mod n or empty */
+    VECTOR_VERIFY,   /* pk, message, sig */
+    VECTOR_SIGN,     /* d, message, sig */
     VECTOR_TYPES
 };
 
