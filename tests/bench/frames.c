@@ -13,7 +13,8 @@ enum { DEVICES = 128, DATA = 250, FRAME_ROOM = 128 };
 
 struct sender {
     struct wrapped_key key;
-    struct device_side device;
+    struct device_side device; /* points to serial */
+    uint8_t serial[OTP_SERIAL_LEN];
     struct device_session session;
 };
 
@@ -41,11 +42,12 @@ static void make_sender(struct sender *s, const struct product *p)
     bench_key(h, kek, &s->key);
     d = bench_record(registry, p->name, &s->key);
     to_done(d.serial);
+    s->device.serial = s->serial;
     s->device.profile = (struct profile){
         .suite = p->suite, .scheme = p->scheme, .fleet = p->fleet, .sid_len = p->sid_len, .ctr_len = p->ctr_len
     };
     for (int i = 0; i < 8; i++)
-        s->device.serial[i] = (uint8_t)(d.serial >> (56 - 8 * i));
+        s->serial[i] = (uint8_t)(d.serial >> (56 - 8 * i));
     if (!crypto.p256_decompress(crypto.io, s->key.public_x, s->device.pkRm)) {
         fputs("frames: the key's x is no point\n", stderr);
         exit(1);
