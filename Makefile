@@ -99,6 +99,10 @@ soak: $(SWEEP) $(REAL) all # CASES=N at random, SEED=S; before them the large co
 	@$(REAL) --soak $(or $(BOARDS),500) --seed $(or $(SEED),1)
 	@$(SWEEP) --cases $(or $(CASES),100000) --seed $(or $(SEED),1) --json build/soak.json
 
+SENDERS := build/tests/soak/senders # devices without boards, for the run of many frames: feeds `fuseline relay --from -`
+$(SENDERS): %: %.o build/lib.a
+	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # ---- bugs put in on purpose, each to be caught by the tests: tests/mutants ----
 mutants: all $(SWEEP)
 	@tests/mutants/run $(JOBS)
