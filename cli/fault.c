@@ -146,7 +146,7 @@ const struct fault cli_fault[CLI_FAULTS] = {
                          "wait till every device has moved; or, by an officer's word, --force --reason TEXT", FATE_RETRY },
     [CLI_KEY_RETIRED] = { "key-retired", ERR_CONFLICT, "a key of that name was retired, and its number is never used again",
                           "make the key of the next epoch: --epoch N", FATE_RETRY },
-    [CLI_FORCE] = { "force-reason", ERR_USAGE, "--force and --reason go together",
+    [CLI_FORCE] = { "force-reason", ERR_USAGE, "the options --force and --reason go together",
                     "say in a few words why the key is to be destroyed all the same", FATE_BY_CODE },
     [CLI_SERVE_CERTIFICATE] = { "serve-certificate", ERR_CONFIG, "the server's certificate must come from exactly one place",
                                 "set `certificate` and `key` in [serve], or give --self-signed", FATE_BY_CODE },

@@ -66,7 +66,7 @@ enum hsm_key_kind {
     HSM_RA,           /* "ra", "ra-backup", P-256 with an even y: SIGN by CKM_ECDSA; never leaves.  One with an odd y is not
                          seen, and never made: a device knows x alone (docs/protocol.md, primitives) */
     HSM_FLEET,        /* "fleet/FLEET/EPOCH", P-256: ECDH only; never leaves, destroyed when it is retired */
-    HSM_FLEET_X25519, /* the same of suite 2; where the module's self-test at hsm_open can make and use one */
+    HSM_FLEET_X25519, /* the same of suite 2; where the module can make and use one, by a self-test before */
     HSM_RSA,          /* "rsa/FLEET/EPOCH", RSA-4096, e = 65537: decrypts only; else as HSM_FLEET */
     HSM_KEY_KINDS
 };

@@ -183,7 +183,7 @@ enum err_code pair_has_mechanisms(const struct hsm_key *k, struct err *e)
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if ((rv = k->h->f->C_GetMechanismInfo(k->h->slot, needed[i], &info)) == CKR_MECHANISM_INVALID)
             return lacks(k, mechanism_name(needed[i]), rv, e);
-    if (k->kind == HSM_FLEET_X25519 && !p->has_x25519)
+    if (k->kind == HSM_FLEET_X25519 && !hsm_profile_has_x25519(p, k->h->f, k->h->work))
         return lacks(k, "CKM_ECDH1_DERIVE with X25519, which failed its self-test", CKR_OK, e);
     return ERR_OK;
 }

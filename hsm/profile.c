@@ -8,11 +8,11 @@
 
 static const struct hsm_profile profiles[] = {
     { "softhsm2", CKM_AES_KEY_WRAP_PAD, OAEP_RAW, CKM_SHA_1, CKG_MGF1_SHA1, CKK_EC_EDWARDS, CKM_EC_EDWARDS_KEY_PAIR_GEN,
-      false, NULL, false },
+      false, NULL },
     { "kwp-v3", CKM_AES_KEY_WRAP_KWP, OAEP_NATIVE, CKM_SHA256, CKG_MGF1_SHA256, CKK_EC_MONTGOMERY,
-      CKM_EC_MONTGOMERY_KEY_PAIR_GEN, false, NULL, false },
+      CKM_EC_MONTGOMERY_KEY_PAIR_GEN, false, NULL },
     { "nss", CKM_AES_KEY_WRAP_KWP, OAEP_NATIVE, CKM_SHA256, CKG_MGF1_SHA256, CKK_EC_MONTGOMERY,
-      CKM_EC_MONTGOMERY_KEY_PAIR_GEN, true, NULL, false },
+      CKM_EC_MONTGOMERY_KEY_PAIR_GEN, true, NULL },
 };
 enum { PROFILES = sizeof profiles / sizeof *profiles };
 
@@ -157,40 +157,6 @@ static const char *not_enforced(struct test *t, struct life *l)
     return NULL;
 }
 
-/* ---- X25519, with session keys of the real template ---- */
-
-/* d * 9 is the public key (RFC 7748 s.6.1): both sides of the agreement in one. */
-static bool agrees(struct test *t, CK_OBJECT_HANDLE public, CK_OBJECT_HANDLE private)
-{
-    unsigned char point[32], z[32];
-
-    return ok(t, "CKA_EC_POINT", point_read_32(t->f, t->session, public, point)) &&
-           ok(t, "C_DeriveKey", point_x25519(t->f, t->session, private, point_nine, z)) && memcmp(z, point, sizeof z) == 0;
-}
-
-static bool has_x25519(struct test *t)
-{
-    CK_MECHANISM m = { t->p->x25519_gen, NULL, 0 };
-    CK_OBJECT_HANDLE public = CK_INVALID_HANDLE, private = CK_INVALID_HANDLE;
-    struct template pub, prv;
-    CK_MECHANISM_INFO info;
-    CK_SESSION_INFO here;
-
-    if (t->f->C_GetSessionInfo(t->session, &here) != CKR_OK ||
-        t->f->C_GetMechanismInfo(here.slotID, t->p->x25519_gen, &info) != CKR_OK)
-        return false;
-    template_public(&pub, HSM_FLEET_X25519, NULL, NULL);
-    template_token_key(&prv, HSM_FLEET_X25519, KEY_MADE, t->p, NULL, NULL);
-    template_set_flag(&pub, CKA_TOKEN, false);
-    template_set_flag(&prv, CKA_TOKEN, false);
-    bool good = ok(t, "C_GenerateKeyPair",
-                   t->f->C_GenerateKeyPair(t->session, &m, pub.at, pub.n, prv.at, prv.n, &public, &private)) &&
-                agrees(t, public, private);
-    destroy(t, public);
-    destroy(t, private);
-    return good;
-}
-
 static bool fits(struct test *t, struct hsm_profile *out)
 {
     struct life l = { .len = 0 };
@@ -199,7 +165,6 @@ static bool fits(struct test *t, struct hsm_profile *out)
     if (good) {
         *out = *t->p;
         out->not_enforced = not_enforced(t, &l);
-        out->has_x25519 = has_x25519(t);
     }
     destroy(t, l.back);
     destroy(t, l.private);
@@ -219,4 +184,34 @@ enum err_code hsm_profile_find(struct hsm_profile *out, CK_FUNCTION_LIST *f, CK_
             return ERR_OK;
     }
     return err_set(e, &hsm_fault[HSM_SELF_TEST], t.call, "CKR", (long)t.rv, "token '%s': %s", who, ckr_name(t.rv));
+}
+
+/* ---- X25519, with session keys of the real template ---- */
+
+/* d * 9 is the public key (RFC 7748 s.6.1): both sides of the agreement in one. */
+static bool agrees(struct test *t, CK_OBJECT_HANDLE public, CK_OBJECT_HANDLE private)
+{
+    unsigned char point[32], z[32];
+
+    return ok(t, "CKA_EC_POINT", point_read_32(t->f, t->session, public, point)) &&
+           ok(t, "C_DeriveKey", point_x25519(t->f, t->session, private, point_nine, z)) && memcmp(z, point, sizeof z) == 0;
+}
+
+bool hsm_profile_has_x25519(const struct hsm_profile *p, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session)
+{
+    struct test test = { .f = f, .session = session, .p = p }, *t = &test;
+    CK_MECHANISM m = { t->p->x25519_gen, NULL, 0 };
+    CK_OBJECT_HANDLE public = CK_INVALID_HANDLE, private = CK_INVALID_HANDLE;
+    struct template pub, prv;
+
+    template_public(&pub, HSM_FLEET_X25519, NULL, NULL);
+    template_token_key(&prv, HSM_FLEET_X25519, KEY_MADE, t->p, NULL, NULL);
+    template_set_flag(&pub, CKA_TOKEN, false);
+    template_set_flag(&prv, CKA_TOKEN, false);
+    bool good = ok(t, "C_GenerateKeyPair",
+                   t->f->C_GenerateKeyPair(t->session, &m, pub.at, pub.n, prv.at, prv.n, &public, &private)) &&
+                agrees(t, public, private);
+    destroy(t, public);
+    destroy(t, private);
+    return good;
 }

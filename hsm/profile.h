@@ -24,12 +24,15 @@ struct hsm_profile {
     CK_MECHANISM_TYPE x25519_gen;
     bool wants_nss_db;        /* an EC key is unwrapped only with CKA_NSS_DB beside it */
     const char *not_enforced; /* literal: the protection that the module takes and ignores; NULL: none */
-    bool has_x25519;          /* by the self-test: makes such keys, and agrees with them */
 };
 
 /* The first profile under which the module wraps, unwraps and agrees as needed, in a logged-in session.
  * ERR_UNAVAILABLE: none.  who: the token, for the message. */
 enum err_code hsm_profile_find(struct hsm_profile *out, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, const char *who,
                                struct err *e) __attribute__((warn_unused_result));
+
+/* Can the module make X25519 pairs of the real template, and agree with them?  A self-test with session keys, when such a
+ * key is to be made and not at each start: SoftHSM2 never gives back the memory of an Edwards or Montgomery key's use. */
+bool hsm_profile_has_x25519(const struct hsm_profile *p, CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session);
 
 #endif

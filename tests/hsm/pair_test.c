@@ -10,6 +10,18 @@
 #include "hsm/point.h"
 #include "hsm/token.h"
 
+/* SoftHSM2 forgets a string of OpenSSL's at each use of an X25519 key.  Its frames are seen by the slow unwinder only. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libsofthsm2.so";
+}
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "fast_unwind_on_malloc=0";
+}
+
 static struct hsm *h;
 static unsigned long born; /* module->life at the test's start */
 
@@ -251,7 +263,6 @@ static void test_x25519_equals_openssl(void **state)
     size_t len = 32;
 
     (void)state;
-    assert_true(h->module->profile.has_x25519);
     assert_ok(hsm_public_x25519(k, pk, &e));
     EVP_PKEY *fleet = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, pk, 32);
     for (int i = 0; i < 50; i++) {
@@ -340,7 +351,6 @@ static void test_a_module_without_edwards_keys_says_so(void **state)
     hsm_close(h);
     fake_uri(uri, "no-edwards");
     assert_ok(hsm_open(&h, uri, &by_uri, ws, &e));
-    assert_false(h->module->profile.has_x25519);
     assert_fault(hsm_key_ensure(h, HSM_FLEET_X25519, "fleet/2/1", &k, NULL, &e), HSM_MECHANISM);
     assert_non_null(strstr(e.subject, "CKM_EC_EDWARDS_KEY_PAIR_GEN"));
 }
