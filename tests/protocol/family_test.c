@@ -1,6 +1,7 @@
 /* Schemes 1, 2, 3, 6 (small form) and 8 from device to server and back: what opens, and that nothing else does. */
 #include "tests/protocol/family.h"
 
+#include "protocol/cose.h"
 #include "protocol/sealing.h"
 #include "protocol/signing.h"
 
@@ -413,6 +414,44 @@ static void test_both_sides_of_scheme_6_know_the_id(void **state)
     family_fini(&f);
 }
 
+/* RFC 9052 4.4, put together by hand from the expanded forms: what a third party needs beside the key. */
+static void test_a_signed_frame_is_a_cose_sign1_in_a_cose_encrypt0(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < KINDS; i++) {
+        struct family f;
+        struct device_session s;
+        struct peer_session server;
+        struct peer_text text;
+        uint8_t frame[FRAME_MAX], cose[COSE_EXPANDED_MAX], h[SHA256_LEN], digest[SHA256_LEN], pk[P256_PK_LEN];
+        struct frame parsed;
+        if (!kinds[i].signs)
+            continue;
+        family_init(&f, &kinds[i], 0, 0x11);
+        const struct crypto *c = &f.r.c;
+        size_t n = make_open(&f, 1, 16, frame, &s);
+        assert_int_equal(frame_parse(frame, n, &parsed), FRAME_OK);
+        size_t len = cose_expand(&parsed, cose, sizeof cose); /* kid is the epoch, one byte */
+        assert_memory_equal(cose, "\x83\x44\xA1\x01\x18\x1E\xA2\x04\x41\x07\x23\x58\x20", 13);
+        assert_memory_equal(cose + 13, frame + 2, P256_LEN);
+        assert_memory_equal(cose + len - (n - 34), frame + 34, n - 34);
+
+        assert_int_equal(family_open(&f, frame, n, NULL, &server, &text), SEALED_OK);
+        len = cose_sign1(text.text, (size_t)(text.sig - text.text), text.sig, cose, sizeof cose);
+        assert_memory_equal(cose, "\x84\x43\xA1\x01\x28\xA0", 6);
+        const struct signing in = { &f.r.peer.profile, frame_form(frame[0]), f.r.peer.pkRm, &server.open };
+        assert_true(signing_external(c, &in, 0, h));
+        const struct crypto_part part[] = { { "\x84\x6ASignature1\x43\xA1\x01\x28\x58\x20", 18 },
+                                            { h, sizeof h },
+                                            { cose + 6, len - 6 - 2 - FRAME_SIG_LEN } }; /* the payload with its head */
+        assert_true(c->sha256(c->io, part, 3, digest));
+        assert_true(c->p256_decompress(c->io, f.r.device.sign_x, pk));
+        assert_true(c->ecdsa_verify(c->io, pk, digest, cose + len - FRAME_SIG_LEN));
+        assert_true(cose[len - P256_LEN] <= 0x7F); /* low s */
+        family_fini(&f);
+    }
+}
+
 static void test_the_table_finds_each_scheme_in_its_suite(void **state)
 {
     (void)state;
@@ -440,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_counters_boots_and_lengths_out_of_range_are_not_sealed),
         cmocka_unit_test(test_a_failing_back_end_leaves_nothing),
         cmocka_unit_test(test_both_sides_of_scheme_6_know_the_id),
+        cmocka_unit_test(test_a_signed_frame_is_a_cose_sign1_in_a_cose_encrypt0),
         cmocka_unit_test(test_the_table_finds_each_scheme_in_its_suite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
