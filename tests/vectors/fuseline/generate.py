@@ -139,7 +139,8 @@ def case(i, psk, compact, sid_len, ctr_len, boot, ctr, size, rng_works=True):
             **{k: v.hex() for k, v in h.items()}}
 
 
-print(json.dumps({"source": "docs/protocol.md, scheme 1; generate.py", "cases": [
-    case(1, False, False, 2, 1, 1, 1, 16), case(2, False, True, 2, 2, 2, 65535, 16), case(3, True, False, 4, 1, 0x40000, 255, 16),
-    case(4, True, True, 4, 2, 0xFFFFFD, 256, 16), case(5, False, False, 2, 1, 77, 9, 0), case(6, True, False, 2, 2, 300, 2, 512),
-    case(7, True, True, 2, 1, 9, 1, 255, rng_works=False), case(8, False, True, 4, 2, 12345, 4660, 24)]}, indent=1))
+if __name__ == "__main__":
+    print(json.dumps({"source": "docs/protocol.md, scheme 1; generate.py", "cases": [
+        case(1, False, False, 2, 1, 1, 1, 16), case(2, False, True, 2, 2, 2, 65535, 16), case(3, True, False, 4, 1, 0x40000, 255, 16),
+        case(4, True, True, 4, 2, 0xFFFFFD, 256, 16), case(5, False, False, 2, 1, 77, 9, 0), case(6, True, False, 2, 2, 300, 2, 512),
+        case(7, True, True, 2, 1, 9, 1, 255, rng_works=False), case(8, False, True, 4, 2, 12345, 4660, 24)]}, indent=1))
