@@ -21,8 +21,8 @@ static bool sha256(void *io, const struct crypto_part *part, size_t n, uint8_t o
     return true;
 }
 
-static bool hmac_sha256(void *io, const uint8_t *key, size_t key_len, const struct crypto_part *part, size_t n,
-                        uint8_t out[SHA256_LEN])
+bool hmac_bearssl(void *io, const uint8_t *key, size_t key_len, const struct crypto_part *part, size_t n,
+                  uint8_t out[SHA256_LEN])
 {
     br_hmac_key_context k;
     br_hmac_context h;
@@ -152,7 +152,7 @@ static bool p256_ecdh(void *io, const uint8_t d[P256_LEN], const uint8_t pk[P256
 }
 
 /* A firmware links what its table names: one table for each set that a scheme uses. */
-#define HASH_AND_CCM .sha256 = sha256, .hmac_sha256 = hmac_sha256, .ccm_seal = ccm_seal, .ccm_open = ccm_open
+#define HASH_AND_CCM .sha256 = sha256, .hmac_sha256 = hmac_bearssl, .ccm_seal = ccm_seal, .ccm_open = ccm_open
 #define P256_ECDH .p256_decompress = p256_decompress, .p256_public = p256_public, .p256_ecdh = p256_ecdh
 
 struct crypto crypto_bearssl_secret(crypto_random *random)
@@ -160,14 +160,25 @@ struct crypto crypto_bearssl_secret(crypto_random *random)
     return (struct crypto){ HASH_AND_CCM, .random = random };
 }
 
-struct crypto crypto_bearssl(crypto_random *random)
-{
-    return crypto_bearssl_sealing(random);
-}
-
 struct crypto crypto_bearssl_sealing(crypto_random *random)
 {
     return (struct crypto){ HASH_AND_CCM, P256_ECDH, .random = random };
+}
+
+struct crypto crypto_bearssl_fleet(crypto_random *random)
+{
+    return (struct crypto){ HASH_AND_CCM, P256_ECDH, .ecdsa_verify = ecdsa_bearssl_verify, .random = random };
+}
+
+struct crypto crypto_bearssl_signing(crypto_random *random)
+{
+    return (struct crypto){ HASH_AND_CCM, P256_ECDH, .ecdsa_sign = ecdsa_bearssl_sign, .ecdsa_verify = ecdsa_bearssl_verify,
+                            .random = random };
+}
+
+struct crypto crypto_bearssl(crypto_random *random)
+{
+    return crypto_bearssl_signing(random);
 }
 
 /* ---- known answers ---- */
@@ -191,7 +202,7 @@ static bool hmac_works(void)
                                               0x39, 0x83, 0x9d, 0xec, 0x58, 0xb9, 0x64, 0xec, 0x38, 0x43 };
     const struct crypto_part part = { "what do ya want for nothing?", 28 };
     uint8_t got[SHA256_LEN];
-    return hmac_sha256(NULL, (const uint8_t *)"Jefe", 4, &part, 1, got) && bytes_equal(got, want, sizeof want);
+    return hmac_bearssl(NULL, (const uint8_t *)"Jefe", 4, &part, 1, got) && bytes_equal(got, want, sizeof want);
 }
 
 /* RFC 3610 8, packet vector 1; a changed tag is refused. */
@@ -245,7 +256,46 @@ bool crypto_bearssl_test_sealing(void)
     return crypto_bearssl_test_secret() && p256_works();
 }
 
+/* RFC 6979 A.2.5: P-256, SHA-256, message "sample". */
+static const uint8_t sample_digest[SHA256_LEN] = { 0xaf, 0x2b, 0xdb, 0xe1, 0xaa, 0x9b, 0x6e, 0xc1, 0xe2, 0xad, 0xe1,
+                                                   0xd6, 0x94, 0xf4, 0x1f, 0xc7, 0x1a, 0x83, 0x1d, 0x02, 0x68, 0xe9,
+                                                   0x89, 0x15, 0x62, 0x11, 0x3d, 0x8a, 0x62, 0xad, 0xd1, 0xbf };
+static const uint8_t sample_sig[ECDSA_LEN] = { 0xef, 0xd4, 0x8b, 0x2a, 0xac, 0xb6, 0xa8, 0xfd, 0x11, 0x40, 0xdd, 0x9c, 0xd4,
+                                               0x5e, 0x81, 0xd6, 0x9d, 0x2c, 0x87, 0x7b, 0x56, 0xaa, 0xf9, 0x91, 0xc3, 0x4d,
+                                               0x0e, 0xa8, 0x4e, 0xaf, 0x37, 0x16, 0xf7, 0xcb, 0x1c, 0x94, 0x2d, 0x65, 0x7c,
+                                               0x41, 0xd4, 0x36, 0xc7, 0xa1, 0xb6, 0xe2, 0x9f, 0x65, 0xf3, 0xe9, 0x00, 0xdb,
+                                               0xb9, 0xaf, 0xf4, 0x06, 0x4d, 0xc4, 0xab, 0x2f, 0x84, 0x3a, 0xcd, 0xa8 };
+
+static bool verify_works(void)
+{
+    static const uint8_t pk[P256_PK_LEN] = { 0x04, 0x60, 0xfe, 0xd4, 0xba, 0x25, 0x5a, 0x9d, 0x31, 0xc9, 0x61, 0xeb, 0x74,
+                                             0xc6, 0x35, 0x6d, 0x68, 0xc0, 0x49, 0xb8, 0x92, 0x3b, 0x61, 0xfa, 0x6c, 0xe6,
+                                             0x69, 0x62, 0x2e, 0x60, 0xf2, 0x9f, 0xb6, 0x79, 0x03, 0xfe, 0x10, 0x08, 0xb8,
+                                             0xbc, 0x99, 0xa4, 0x1a, 0xe9, 0xe9, 0x56, 0x28, 0xbc, 0x64, 0xf2, 0xf1, 0xb2,
+                                             0x0c, 0x2d, 0x7e, 0x9f, 0x51, 0x77, 0xa3, 0xc2, 0x94, 0xd4, 0x46, 0x22, 0x99 };
+    return ecdsa_bearssl_verify(NULL, pk, sample_digest, sample_sig);
+}
+
+static bool sign_works(void)
+{
+    static const uint8_t d[P256_LEN] = { 0xc9, 0xaf, 0xa9, 0xd8, 0x45, 0xba, 0x75, 0x16, 0x6b, 0x5c, 0x21,
+                                         0x57, 0x67, 0xb1, 0xd6, 0x93, 0x4e, 0x50, 0xc3, 0xdb, 0x36, 0xe8,
+                                         0x9b, 0x12, 0x7b, 0x8a, 0x62, 0x2b, 0x12, 0x0f, 0x67, 0x21 };
+    uint8_t got[ECDSA_LEN];
+    return ecdsa_bearssl_sign(NULL, d, sample_digest, got) && bytes_equal(got, sample_sig, sizeof got);
+}
+
+bool crypto_bearssl_test_fleet(void)
+{
+    return crypto_bearssl_test_sealing() && verify_works();
+}
+
+bool crypto_bearssl_test_signing(void)
+{
+    return crypto_bearssl_test_fleet() && sign_works();
+}
+
 bool crypto_bearssl_self_test(void)
 {
-    return crypto_bearssl_test_sealing();
+    return crypto_bearssl_test_signing();
 }

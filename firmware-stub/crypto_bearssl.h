@@ -25,6 +25,15 @@ bool crypto_bearssl_test_signing(void);
 bool crypto_bearssl_test_rsa(void);
 bool crypto_bearssl_self_test(void); /* all */
 
+/* struct crypto's hmac_sha256; out may be the key. */
+bool hmac_bearssl(void *io, const uint8_t *key, size_t key_len, const struct crypto_part *part, size_t n,
+                  uint8_t out[SHA256_LEN]);
+
+/* struct crypto's ecdsa_sign and ecdsa_verify. */
+bool ecdsa_bearssl_sign(void *io, const uint8_t d[P256_LEN], const uint8_t digest[SHA256_LEN], uint8_t sig[ECDSA_LEN]);
+bool ecdsa_bearssl_verify(void *io, const uint8_t pk[P256_PK_LEN], const uint8_t digest[SHA256_LEN],
+                          const uint8_t sig[ECDSA_LEN]);
+
 /* pk = 04 | x | y_even from x alone.  False: x >= p, or no square root.  x is public: time depends on it. */
 bool p256_bearssl_decompress(const uint8_t x[P256_LEN], uint8_t pk[P256_PK_LEN]);
 

@@ -2,14 +2,34 @@
 #include "firmware-stub/product.h"
 
 #include "firmware-stub/crypto_bearssl.h"
+#include "firmware-stub/make_key.h"
 #include "firmware-stub/obey_rekey.h"
+#include "firmware-stub/obey_rotate.h"
 
-extern const struct product product_sealed, product_secret, product_derived;
+extern const struct product product_sealed, product_fleet, product_identity, product_secret, product_derived,
+    product_session, product_session_rsa, product_signup;
 
 const struct product product_sealed = {
     .scheme = &device_sealed,
     .crypto = crypto_bearssl_sealing,
     .self_test = crypto_bearssl_test_sealing,
+};
+
+const struct product product_fleet = {
+    .scheme = &device_fleet,
+    .crypto = crypto_bearssl_fleet,
+    .self_test = crypto_bearssl_test_fleet,
+    .recall = rotate_recall,
+    .obey = rotate_obey,
+};
+
+const struct product product_identity = {
+    .scheme = &device_identity,
+    .crypto = crypto_bearssl_signing,
+    .self_test = crypto_bearssl_test_signing,
+    .recall = rotate_recall,
+    .obey = rotate_obey,
+    .make_key = make_key,
 };
 
 const struct product product_secret = {
@@ -24,4 +44,30 @@ const struct product product_derived = {
     .self_test = crypto_bearssl_test_secret,
     .recall = rekey_recall,
     .obey = rekey_obey,
+};
+
+const struct product product_session = {
+    .scheme = &device_session,
+    .crypto = crypto_bearssl_fleet,
+    .self_test = crypto_bearssl_test_fleet,
+    .recall = rotate_recall,
+    .obey = rotate_obey,
+};
+
+const struct product product_session_rsa = {
+    .scheme = &device_session_rsa,
+    .rsa = fl_rsa_key,
+    .crypto = crypto_bearssl_rsa,
+    .self_test = crypto_bearssl_test_rsa,
+    .recall = rotate_recall,
+    .obey = rotate_obey,
+};
+
+const struct product product_signup = {
+    .scheme = &device_signup,
+    .crypto = crypto_bearssl_signing,
+    .self_test = crypto_bearssl_test_signing,
+    .recall = rotate_recall,
+    .obey = rotate_obey,
+    .make_key = make_key,
 };

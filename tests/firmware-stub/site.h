@@ -8,6 +8,7 @@
 
 #include "protocol/derive.h"
 #include "protocol/rekey.h"
+#include "protocol/signing.h"
 
 struct site_row {
     const char *name; /* of the ELF: NAME-fast-CHIP.elf */
@@ -66,6 +67,9 @@ static inline void site_peer(struct site *s)
         kit_key(s->skR, d, s->peer.pkRm);
     }
     memcpy(s->mac_key, in.slot[0], SLOT_LEN);
+    uint8_t d[P256_LEN];
+    if (scheme_by_id(s->row->scheme)->slot[1] == SLOT_CHIP_MADE)
+        assert_true(signing_key(&kit, s->image + OTP_OFF_SLOT + SLOT_LEN, d, s->sign_x));
     if (s->row->scheme == 5)
         site_generation(s, 0, salt);
 }
