@@ -178,7 +178,7 @@ build/firmware/vectors-%.elf: tests/firmware/vectors.c tests/firmware/startup.c 
                               build/vectors/% $(STUB_DEP)
 	@mkdir -p $(@D)
 	$(Q)$(TEST_ARM) -Os -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src -D$(call chip,$*) '-DVECTORS_BLOB="build/vectors/$*"' -T tests/firmware/$*.ld \
-	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/rsa_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
+	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/ecdsa_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/rsa_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
 	    build/bearssl/lib.a -lgcc
 
 # ---- the jobs ----
