@@ -46,6 +46,17 @@ rows() { # the table of docs/schemes.md, its cells with single blanks between
         END { exit bad }' "$T/sizes" "$T/rows"
 }
 
+@test "the sizes in the prose of docs/schemes.md are those of the vectors" {
+    local size
+    size() { # product, header byte, bytes of data
+        sizes | awk -v p="$1" -v h="$2" -v d="$3" '$1 == p && $3 == h && $4 == d { print $5; exit }'
+    }
+    tr '\n' ' ' <docs/schemes.md >"$T/page"
+    grep -q "6 with no data at all: $(size session-compact 39 0) compact\. ROTATE is $(size docs/vectors/rotate.json 80 0) bytes, REKEY $(size docs/vectors/rekey.json C0 0), DOWN $(size session 69 16)\." "$T/page"
+    grep -q "RSA: $(size session-rsa 30 16) bytes and 2 seconds at 2 kbit/s instead of $(size session 31 16) and 0\.26" "$T/page"
+    grep -q "4, 5: $(size secret 55 16) bytes each time, no first frame\. 6: $(size session-compact 39 16) once, then $(size session 49 16) " "$T/page"
+}
+
 @test "flash in docs/schemes.md is what the Makefile allows, and what the firmware takes" {
     local product firmware limit kb elf bytes n=0
     while read -r product _ _ _ _ _ _ limit kb; do
