@@ -1,4 +1,4 @@
-# fuseline: make demo · make check · make · make bench · make install · make clean
+# fuseline: make demo · make check · make · make bench · make vectors · make install · make clean
 # For Debian 12.  Missing packages are installed first (as root, or through sudo); nothing else is fetched.
 
 # ---- packages; name=VERSION where the code relies on one upstream version ----
@@ -67,6 +67,8 @@ $(TESTS:%=build/%): build/lib.a
 $(TESTS:%=build/asan/%): build/asan/lib.a
 build/tests/protocol/vectors_test build/asan/tests/protocol/vectors_test: %/tests/protocol/vectors_test: \
                              %/tests/vectors/pack.o %/tests/vectors/walk.o
+build/tests/protocol/docs_vectors_test build/asan/tests/protocol/docs_vectors_test: %/tests/protocol/docs_vectors_test: \
+                             %/tests/vectors/docs/docs.o
 build/tests/fakes/pkcs11/fake.so build/asan/tests/fakes/pkcs11/fake.so: tests/fakes/pkcs11/fake.c | build/.packages-check
 	@mkdir -p $(@D)
 	$(Q)gcc $(CFLAGS) -O2 -shared -fPIC -o $@ $<
@@ -181,8 +183,17 @@ build/firmware/vectors-%.elf: tests/firmware/vectors.c tests/firmware/startup.c 
 	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/ecdsa_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/rsa_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
 	    build/bearssl/lib.a -lgcc
 
+# the protocol's own vectors: docs/vectors/*.json, with every step on the way (tests/vectors/docs/docs.h)
+DOCS_VECTORS := $(patsubst %.c,%.o,$(wildcard tests/vectors/docs/make*.c tests/vectors/docs/docs.c))
+build/vectors/make: $(DOCS_VECTORS:%=build/%) build/lib.a
+	@mkdir -p $(@D)
+	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
+vectors: build/vectors/make
+	@mkdir -p docs/vectors
+	@$< docs/vectors
+
 # ---- the jobs ----
-check: all $(TEST_ELF) build/asan/fuseline build/asan/vchip $(TESTS:%=build/%) $(ASAN_TESTS:%=build/asan/%) \
+check: all $(TEST_ELF) build/vectors/make build/asan/fuseline build/asan/vchip $(TESTS:%=build/%) $(ASAN_TESTS:%=build/asan/%) \
        $(SRC:%.c=build/clang/%.o) $(TESTS:%=build/clang/%.o) $(SWEEP_SRC:%.c=build/clang/%.o) $(FUZZ) $(SWEEP) $(REAL)
 	@tests/run $(JOBS) $(TESTS:%=build/%) $(BATS:%=build@%) $(ASAN_TESTS:%=build/asan/%) $(ASAN_BATS:%=build/asan@%)
 
@@ -218,7 +229,7 @@ build/.packages-check: Makefile tests/packages | build/.packages
 	@tests/packages $(CHECK_PACKAGES)
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: all check sweep soak mutants demo bench fuzz install clean
+.PHONY: all check sweep soak mutants vectors demo bench fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -16,7 +16,7 @@ enum {
     COSE_EXPANDED_MAX = FRAME_MAX + 32,
     COSE_AAD_PARTS = 3,
     COSE_SIG_PARTS = 5,
-    COSE_ROTATE_MAX = 46, /* payload of a ROTATE */
+    COSE_ROTATE_MAX = 47, /* payload of a ROTATE */
     COSE_SIGN1_MAX = FRAME_PLAIN_MAX + 12
 };
 
@@ -46,7 +46,7 @@ void cose_sig_structure(struct cose_sig *s, const uint8_t *external, size_t exte
  * before its sig, the external_aad H (protocol/signing.h).  Returns its length; 0 if max < payload_len + 76. */
 size_t cose_sign1(const uint8_t *payload, size_t payload_len, const uint8_t sig[FRAME_SIG_LEN], uint8_t *out, size_t max);
 
-/* What a ROTATE signs: {1: epoch, 2: COSE_Key of x}, suite 1.  Returns its length, 45 or 46. */
+/* What a ROTATE signs: {1: epoch, 2: COSE_Key of x}, suite 1.  Returns its length, 46 or 47. */
 size_t cose_rotate_payload(uint8_t epoch, const uint8_t x[FRAME_X_LEN], uint8_t out[COSE_ROTATE_MAX]);
 
 /* COSE_Encrypt0 of a parsed frame: [protected, {4: kid, 6: ctr} or {4: serial or epoch, -4: x}, ciphertext | tag]; in 55 kid

@@ -341,7 +341,8 @@ static void test_device_codes_have_names(void **state)
     assert_string_equal(device_code_name(OTP_CRC), "otp-crc");
     assert_string_equal(device_code_name(DEVICE_SELF_TEST), "self-test");
     assert_string_equal(device_code_name(DEVICE_OTP_WRITE), "otp-write");
-    assert_string_equal(device_code_name(DEVICE_OTP_WRITE + 1), "unknown");
+    assert_string_equal(device_code_name(DEVICE_SEED), "seed");
+    assert_string_equal(device_code_name(DEVICE_SEED + 1), "unknown");
     assert_string_equal(device_code_name(31), "unknown");
     for (int i = 0; i < FRAME_RESULTS; i++)
         for (int k = 0; k < i; k++)
