@@ -79,4 +79,7 @@ const struct fault station_fault[STATION_FAULTS] = {
                                   "seat the board anew, then repeat with the same board", FATE_BY_CODE },
     [STATION_LOCK_MISSING] = { "lock-missing", ERR_INCOMPLETE, "the lock was ordered, and the chip is not locked",
                                "repeat with the same board", FATE_BY_CODE },
+    [STATION_PRODUCT_KEYS] = { "product-keys", ERR_CONFIG,
+                               "a key that all devices of this product share is not here; nothing was burned",
+                               "open the registry and the token that the product was added with", FATE_BY_CODE },
 };

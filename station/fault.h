@@ -39,6 +39,7 @@ enum station_fault_id {
     STATION_UNSTEADY,        /* two looks at the chip say different things; nothing was burned */
     STATION_UNSTEADY_BURNED, /* the same, under an intent */
     STATION_LOCK_MISSING,    /* the lock was ordered, and is not there */
+    STATION_PRODUCT_KEYS,    /* fleet key, rotation authority or master of the product */
     STATION_FAULTS
 };
 

@@ -6,6 +6,7 @@
 #include "station/console.h"
 #include "station/fault.h"
 #include "station/recovery.h"
+#include "station/slots.h"
 #include "station/station.h"
 
 struct task {
@@ -68,9 +69,11 @@ uint32_t lock_blocks(const struct chip_desc *d);
 /* t->image from the device's fields and keys; or, once there is an intent, from the journal, and then exactly that one. */
 enum err_code image_make(struct task *t, struct err *e);
 void image_wipe(struct task *t);
+/* Before a serial is taken: the keys that all devices of the product share are there.  A plan has no token to look into. */
+enum err_code image_sources(struct task *t, struct err *e);
 
 /* Born in the token and recorded: RESERVED -> KEYED. */
 enum err_code key_make(struct task *t, struct err *e);
-bool task_has_secret(const struct task *t); /* the line makes and burns a secret for this product */
+bool task_has_secret(const struct task *t); /* the line knows what the secret slot of this product holds */
 
 #endif
