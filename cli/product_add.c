@@ -271,16 +271,19 @@ const struct cmd cmd_product_add = {
     "Schemes, and what must be there before:\n"
     "  sealed        a key pair for each device; nothing\n"
     "  sealed-fleet  one key pair for the fleet, which can be rotated; `key new --ra` and `key new --backup-ra`\n"
+    "  identity      the fleet's key pair, and a key of its own that each chip makes and signs with; `key new --ra`\n"
     "  secret        a secret key for each device, stored wrapped; nothing\n"
     "  derived       the same, derived from the line's master and stored nowhere; the master, which `init` makes\n"
     "  session       the fleet's key pair; its frames name no device; `key new --ra`\n"
+    "  signup        as identity, and each first frame carries that key; `key new --ra`\n"
     "A fleet's first key, of epoch 1, is made here, in the server token.\n"
     "Lock levels, and what they protect from who holds the device in his hands:\n"
     "  0  nothing: OTP and flash can be read, the flash can be written\n"
     "  1  the flash can't be read; OTP is not protected: going back to level 0 erases the flash and keeps OTP\n"
     "  2  flash and OTP can't be read, for ever; no rework either.  Needs a slot with a console\n"
     "On an STM32F407, levels 1 and 2 end all programming of OTP: the device can't record its retirement there any more.\n"
-    "A pre-shared key (--psk), and the keys of secret and derived, are secret only at level 2.  Without --lock, it asks if it can, and takes 0 if it can't.\n",
+    "A pre-shared key (--psk), and the keys of identity, secret, derived and signup, are secret only at level 2.\n"
+    "Without --lock, it asks if it can, and takes 0 if it can't.\n",
     options,
     CMD_RECORDS,
     run,

@@ -35,7 +35,7 @@ static enum err_code ask(struct task *t, const struct console_question *like, st
 
 static enum err_code prove(const struct task *t, const struct device *d, const uint8_t *frame, size_t len, struct err *e)
 {
-    return t->s->prove(t->s->prove_io, d->serial, frame, len, t->challenge, d->image_sha256, e);
+    return device_prove(t, d, frame, len, t->challenge, e);
 }
 
 enum err_code console_take(struct task *t, struct err *e)

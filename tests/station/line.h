@@ -49,6 +49,8 @@ struct line {
     uint32_t boot;         /* last boot number of the board; its flash outlives power cuts */
     unsigned runs;
     struct provision_result r;
+    /* Schemes 3 and 8: the firmware is asked to make its key; before its image is complete. */
+    void (*make_key)(struct chip *c, uint8_t *box, const struct mailbox_view *v);
 };
 
 static struct line line;
@@ -115,16 +117,20 @@ static inline void otp_of(struct chip *c, uint8_t image[OTP_IMAGE_LEN])
     assert_true(silicon_peek(inproc_silicon(c), c->desc->otp.base, image, OTP_IMAGE_LEN));
 }
 
-/* The board's view of itself; false: it does not start. */
-static inline bool board_starts(struct chip *c, uint8_t image[OTP_IMAGE_LEN], struct device_side *d)
+static inline bool flash_is_right(struct chip *c)
 {
     const struct fw_segment *seg;
     uint8_t flash[256];
 
     fw_image_segments(line.fw, &seg);
+    return silicon_peek(inproc_silicon(c), seg->addr, flash, seg->len) && memcmp(flash, seg->data, seg->len) == 0;
+}
+
+/* The board's view of itself; false: it does not start. */
+static inline bool board_starts(struct chip *c, uint8_t image[OTP_IMAGE_LEN], struct device_side *d)
+{
     otp_of(c, image);
-    return silicon_peek(inproc_silicon(c), seg->addr, flash, seg->len) && memcmp(flash, seg->data, seg->len) == 0 &&
-           otp_image_check(&line.crypto, image, false, NULL) == OTP_OK &&
+    return flash_is_right(c) && otp_image_check(&line.crypto, image, false, NULL) == OTP_OK &&
            line.device->init(&line.crypto, image, 2, 1, d) == SEALED_OK;
 }
 
@@ -146,6 +152,11 @@ static inline void firmware_runs(void *io, struct chip *c)
 
     (void)io;
     line.runs++;
+    if (line.make_key != NULL && flash_is_right(c) && mailbox_get(box, MAILBOX_LEN, &v) && v.state == MAILBOX_REQUEST &&
+        v.cmd == MAILBOX_MAKE_KEY) {
+        line.make_key(c, box, &v);
+        return;
+    }
     if (!board_starts(c, image, &d) || line.mood == FW_SILENT || !mailbox_get(box, MAILBOX_LEN, &v) ||
         v.state != MAILBOX_REQUEST || v.cmd != MAILBOX_PROOF || v.len != sizeof challenge)
         return;
