@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "db/device_key.h"
+#include "db/fault.h"
 #include "protocol/bytes.h"
 #include "protocol/scheme.h"
 #include "verifier/fault.h"
@@ -192,7 +193,10 @@ enum err_code job_deliver(struct job *j, struct err *e)
         return rc;
     if (why != NULL)
         return job_refuse(j, why);
-    if ((rc = record(j, &row, &what, e)) != ERR_OK)
+    rc = record(j, &row, &what, e);
+    if (rc == ERR_CONFLICT && j->pins && e->fault == &db_fault[DB_KEY_KNOWN])
+        return job_refuse(j, "key-known");
+    if (rc != ERR_OK)
         return rc;
     if (what == FRAME_CLONE)
         return refuse_clone(j, e);

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "db/device_key.h"
-#include "db/fault.h"
 #include "verifier/job.h"
 
 /* Its key is the one that the frame shows (8), or else the pinned one. */

@@ -39,6 +39,7 @@ struct opened_frame {
      *   no-key          no key in use of that epoch: it was retired, or never was
      *   unpinned        3, 8: the registry holds no key to verify it with
      *   key-conflict    8: signed with another key than the pinned one; both are quarantined now, with the device
+     *   key-known       8: a first key that is another device's, or was refused; nothing is pinned
      *   clone           3, 8: another OPEN at that boot was recorded: it is kept as evidence, the device is quarantined
      *   generation-ended  5: late, of a generation that a later one has ended; no alarm
      *   flash-lost      5: under the initial generation again: no data, and verifier_down has the answer */
