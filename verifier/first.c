@@ -62,7 +62,6 @@ enum err_code candidates_find(struct verifier *v, const struct frame *f, uint16_
     struct finding at = { v, f, fleet, out };
     const bool rsa = f->epoch == NULL;
 
-    out->n = 0;
     return registry_fleet_key_usable(v->registry, rsa ? 0 : *f->epoch, rsa ? SUITE_RSA : SUITE_P256_CCM, candidate, &at, e);
 }
 
@@ -86,7 +85,7 @@ enum err_code candidates_try(struct verifier *v, const struct frame *f, uint16_t
                              struct peer **p, struct peer_session *s, struct peer_text *text, enum sealed_result *r,
                              struct err *e)
 {
-    struct candidates who;
+    struct candidates who = { .n = 0 };
     struct err own;
     enum err_code failed = ERR_OK, rc = candidates_find(v, f, fleet, &who, e);
 
