@@ -66,6 +66,8 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_REORDER,
               OPT_FLIP,
               OPT_SEED,
+              OPT_SIGN_ALL,
+              OPT_FIELD_SIGN_UP,
               OPTS
 };
 
