@@ -97,7 +97,8 @@ static enum err_code prove_once(struct task *t, struct answer *a, struct err *e)
 }
 
 /* A half-written firmware that ran while power came back has left the note of its fault in RAM, and the whole one tells it
- * at its first start: what it says after that is its own. */
+ * at its first start: what it says after that is its own.  It is stopped before it is asked again: it would answer at once,
+ * with the same, and the answer would outlive its reset. */
 static bool is_old_note(const struct answer *a)
 {
     return a->view.state == MAILBOX_ERROR && a->view.len > 0 && a->view.data[0] == DEVICE_FAULT;
@@ -108,7 +109,7 @@ enum err_code proof_step(struct task *t, struct err *e)
     struct answer a = { .view = { 0 } };
     enum err_code rc = prove_once(t, &a, e);
 
-    if (rc == ERR_NO && is_old_note(&a))
+    if (rc == ERR_NO && is_old_note(&a) && (rc = chip_wipe_ram(t->s->chip, e)) == ERR_OK)
         rc = prove_once(t, &a, e);
     return rc == ERR_OK ? task_advance(t, DEV_VERIFIED, DEV_PROVED, NULL, e) : rc;
 }
