@@ -180,6 +180,12 @@ enum engine_result engine_request(struct engine *g, long fleet, const uint8_t *b
     return rc == ERR_OK ? ENGINE_ANSWER : ENGINE_FAILED;
 }
 
+void engine_idle(struct engine *g)
+{
+    if (g->verifier != NULL)
+        verifier_idle(g->verifier);
+}
+
 bool engine_is_lost(const struct err *e)
 {
     return e->code != ERR_RETRY || (e->fault >= &hsm_fault[0] && e->fault < &hsm_fault[HSM_FAULTS]);

@@ -53,6 +53,9 @@ struct answer {
 enum engine_result engine_request(struct engine *g, long fleet, const uint8_t *body, size_t len, struct answer *answer,
                                   struct err *e);
 
+/* Now and then, while no request comes: keys that nobody uses are wiped. */
+void engine_idle(struct engine *g);
+
 /* The failure is one that no later request overcomes (the token went away, nobody takes the data): the process must end.
  * What waiting mends, as a full disk, is none. */
 bool engine_is_lost(const struct err *e);

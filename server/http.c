@@ -153,6 +153,7 @@ static void loop(struct http *h, const sigset_t *open)
         (void)MHD_run(h->daemon);
         if (clock_mono_ns() - swept_ns > (uint64_t)IDLE_MS * NS_PER_MS) {
             end_slow(h);
+            engine_idle(h->p->engine);
             swept_ns = clock_mono_ns();
         }
     }

@@ -111,7 +111,8 @@ static void frames(FILE *out, const struct all *a)
                 fprintf(out, "fuseline_frames_refused_total{reason=\"%s\"} %" PRIu64 "\n", a->block[i]->reason[r].name,
                         of_reason(a, a->block[i]->reason[r].name));
     single(out, "alarms_total", "counter", "Frames that failed authentication, or came a second time with other content.",
-           of_reason(a, "replay") + of_reason(a, "sealed-auth"));
+           of_reason(a, "replay") + of_reason(a, "clone") + of_reason(a, "key-conflict") + of_reason(a, "sealed-auth") +
+               of_reason(a, "sealed-signature"));
     single(out, "down_frames_total", "counter", "Frames given out for devices.", SUM(a, down));
 }
 

@@ -66,6 +66,7 @@ struct token_key {
 struct verifier {
     struct registry *registry;
     struct hsm *server;
+    uint64_t wiped_ns; /* when it was last looked for what is idle */
     const struct crypto *crypto;
     struct peer peer[PEERS_MAX];
     struct live_session session[SESSIONS_MAX];

@@ -41,10 +41,13 @@ void verifier_close(struct verifier *v)
     free(v);
 }
 
-static void wipe_idle(struct verifier *v)
+void verifier_idle(struct verifier *v)
 {
     const uint64_t now = clock_mono_ns(), idle = (uint64_t)SESSION_IDLE_S * NS_PER_S;
 
+    if (now - v->wiped_ns < NS_PER_S) /* a frame is opened in less time than the caches are looked through */
+        return;
+    v->wiped_ns = now;
     sessions_wipe(v, now > idle ? now - idle : 0);
     peers_wipe(v, now > idle ? now - idle : 0);
 }
@@ -67,7 +70,7 @@ enum err_code verifier_frame_of(struct verifier *v, uint16_t fleet, const uint8_
     enum err_code rc;
 
     *out = (struct opened_frame){ .status = FRAME_REFUSED, .reason = "", .scheme = "" };
-    wipe_idle(v);
+    verifier_idle(v);
     if ((parsed = frame_parse(frame, len, &j.f)) != FRAME_OK)
         return job_refuse(&j, frame_result_name(parsed));
     out->counter = j.f.counter;

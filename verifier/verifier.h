@@ -25,6 +25,10 @@ enum err_code verifier_open(struct verifier **out, struct registry *registry, st
                             const struct crypto *crypto, struct err *e);
 void verifier_close(struct verifier *v); /* wipes every key and session; NULL is fine */
 
+/* Wipe what was not used for 15 minutes; each frame does so too, a process that waits for frames must call it now and then.
+ */
+void verifier_idle(struct verifier *v);
+
 enum frame_status { FRAME_OPENED, FRAME_IS_DUPLICATE, FRAME_REFUSED };
 const char *frame_status_name(enum frame_status s); /* "opened", "duplicate", "refused" */
 

@@ -86,6 +86,34 @@ static void test_a_cold_session_is_made_again_from_its_first_frame(void **state)
     each(remakes);
 }
 
+static void idles(struct board *b)
+{
+    static const struct peer no_peer;
+    static const struct live_session no_session;
+    struct verifier *v = site.verifier;
+    struct sent first, second;
+
+    opens(b, "hello", &first);
+    sends(b, later(b, 1), "again", &second);
+    offer(&first);
+    assert_true(v->peer[0].used && v->session[0].used);
+    v->wiped_ns = 0;
+    verifier_idle(v); /* not idle yet */
+    assert_true(v->peer[0].used && v->session[0].used);
+    v->wiped_ns = v->peer[0].stamp = v->session[0].stamp = 0; /* long ago */
+    verifier_idle(v);
+    assert_memory_equal(&v->peer[0], &no_peer, sizeof no_peer);
+    assert_memory_equal(&v->session[0], &no_session, sizeof no_session);
+    offer(&second);
+    expect(b, FRAME_OPENED, "again");
+}
+
+static void test_keys_that_nobody_uses_are_wiped_and_come_back_when_needed(void **state)
+{
+    (void)state;
+    each(idles);
+}
+
 static void waits(struct board *b)
 {
     struct sent first, second;
@@ -369,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_what_a_device_sends_opens_once_and_then_is_a_duplicate),
         T(test_a_cold_session_is_made_again_from_its_first_frame),
+        T(test_keys_that_nobody_uses_are_wiped_and_come_back_when_needed),
         T(test_data_before_its_open_is_refused_and_opens_later),
         T(test_other_bytes_at_a_used_counter_are_a_replay_with_an_alarm),
         T(test_flips_and_cuts_are_refused_and_leave_no_trace),
