@@ -66,6 +66,7 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_REORDER,
               OPT_FLIP,
               OPT_SEED,
+              OPT_DEADLINE,
               OPTS
 };
 

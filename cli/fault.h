@@ -68,17 +68,25 @@ enum cli_fault_id {
     CLI_DIFFERS,        /* the registry, from itself */
     CLI_REASON,         /* of --accept-registry */
     CLI_NOTHING_ACCEPTED,
-    CLI_ROLE,        /* of --role */
-    CLI_KEY_CHOICE,  /* options of `key new` that do not go together */
-    CLI_KEY_NEEDED,  /* it is not known that nobody needs it */
-    CLI_KEY_RETIRED, /* it was, and its number is used */
-    CLI_FORCE,       /* --force and --reason go together */
+    CLI_ROLE,              /* of --role */
+    CLI_KEY_CHOICE,        /* options of `key new` that do not go together */
+    CLI_KEY_NEEDED,        /* it is not known that nobody needs it */
+    CLI_KEY_RETIRED,       /* it was, and its number is used */
+    CLI_FORCE,             /* --force and --reason go together */
     CLI_SERVE_CERTIFICATE, /* none, or in two ways */
     CLI_SERVE_PIN,         /* not from a file */
-    CLI_NO_CONSOLE, /* of a slot */
+    CLI_NO_CONSOLE,        /* of a slot */
     CLI_PROBABILITY,
     CLI_RELAY_SOURCE, /* not exactly one of --console and --from */
     CLI_TRUST_CHOICE, /* --cacert and --pin-sha256 */
+    CLI_NO_ROTATION,  /* of that scheme or suite */
+    CLI_NO_AUTHORITY, /* the product names none */
+    CLI_RA_OTHER,     /* the vault's is not the one in the devices */
+    CLI_EPOCH_NOT_NEXT,
+    CLI_ROTATE_UNVERIFIED,
+    CLI_NO_REKEY,     /* of that scheme */
+    CLI_REKEY_STATE,  /* not DONE */
+    CLI_REKEY_CHOICE, /* nobody is named */
     CLI_FAULTS
 };
 
