@@ -179,8 +179,8 @@ const struct fault cli_fault[CLI_FAULTS] = {
                        "give serials of a product of scheme derived: `fuseline product list`", FATE_RETRY },
     [CLI_REKEY_STATE] = { "rekey-state", ERR_CONFLICT, "the device is not DONE; nothing was announced",
                           "finish it first: `fuseline status` says where it is", FATE_RETRY },
-    [CLI_REKEY_CHOICE] = { "rekey-choice", ERR_USAGE, "which devices must be said in exactly one way", "give serials, or --product NAME",
-                           FATE_BY_CODE },
+    [CLI_REKEY_CHOICE] = { "rekey-choice", ERR_USAGE, "which devices must be said in exactly one way",
+                           "give serials, or --product NAME", FATE_BY_CODE },
 };
 
 const struct fault *fault_walk(size_t i)

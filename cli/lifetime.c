@@ -53,7 +53,7 @@ void lifetime_text(const struct lifetime *l, char *out, size_t max)
 {
     out[0] = '\0';
     if (l->has_gen && l->gen.has_pending)
-        (void)snprintf(out, max, "generation %u, %u pending", l->gen.gen, l->gen.gen + 1);
+        (void)snprintf(out, max, "generation %d, %d pending", l->gen.gen, l->gen.gen + 1);
     else if (l->has_gen)
         (void)snprintf(out, max, "generation %u", l->gen.gen);
     else if (l->has_epoch && l->seen.epoch == 0)
