@@ -77,6 +77,8 @@ build/tests/hsm/pair_test build/asan/tests/hsm/pair_test: %/tests/hsm/pair_test:
 comma   := ,
 build/tests/station/fail_test build/asan/tests/station/fail_test: \
     LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(shell cat tests/station/fail_test.wrap))
+build/tests/cli/rotate_test build/asan/tests/cli/rotate_test: \
+    LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(shell cat tests/cli/rotate_test.wrap))
 build/tests/relay/buffer_test build/asan/tests/relay/buffer_test: \
     LDFLAGS += $(addprefix -Wl$(comma)--wrap=,openat write fsync renameat)
 $(TESTS:%=build/%.o): | build/.packages-check

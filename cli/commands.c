@@ -6,20 +6,22 @@ extern const struct cmd cmd_provision, cmd_device_list, cmd_device_show;
 extern const struct cmd cmd_recover, cmd_reconcile, cmd_status;
 extern const struct cmd cmd_open, cmd_serve, cmd_frame_expand, cmd_audit_list;
 extern const struct cmd cmd_key_list, cmd_key_show, cmd_key_new, cmd_key_retire;
+extern const struct cmd cmd_rotate_status, cmd_rotate, cmd_rekey;
 extern const struct cmd cmd_relay;
 extern const struct cmd cmd_chip_list, cmd_chip_show;
 extern const struct cmd cmd_otp_show, cmd_otp_read, cmd_otp_plan, cmd_otp_burn;
 
 const struct cmd *const cmds[] = {
-    &cmd_init,        &cmd_doctor,       &cmd_explain,                       /* the line */
-    &cmd_product_add, &cmd_product_list, &cmd_product_show,                  /* what is made */
-    &cmd_provision,   &cmd_device_list,  &cmd_device_show,                   /* making it */
-    &cmd_status,      &cmd_recover,      &cmd_reconcile,                     /* after a cut */
-    &cmd_open,        &cmd_serve,        &cmd_frame_expand, &cmd_audit_list, /* what comes back */
-    &cmd_relay,                                                              /* the way there */
-    &cmd_key_list,    &cmd_key_show,     &cmd_key_new,      &cmd_key_retire, /* the tokens */
-    &cmd_chip_list,   &cmd_chip_show,                                        /* the bench */
-    &cmd_otp_show,    &cmd_otp_read,     &cmd_otp_plan,     &cmd_otp_burn,
+    &cmd_init,          &cmd_doctor,       &cmd_explain,                       /* the line */
+    &cmd_product_add,   &cmd_product_list, &cmd_product_show,                  /* what is made */
+    &cmd_provision,     &cmd_device_list,  &cmd_device_show,                   /* making it */
+    &cmd_status,        &cmd_recover,      &cmd_reconcile,                     /* after a cut */
+    &cmd_open,          &cmd_serve,        &cmd_frame_expand, &cmd_audit_list, /* what comes back */
+    &cmd_relay,                                                                /* the way there */
+    &cmd_key_list,      &cmd_key_show,     &cmd_key_new,      &cmd_key_retire, /* the tokens */
+    &cmd_rotate_status, &cmd_rotate,       &cmd_rekey, /* keys over a lifetime; two words before their first alone */
+    &cmd_chip_list,     &cmd_chip_show,                /* the bench */
+    &cmd_otp_show,      &cmd_otp_read,     &cmd_otp_plan,     &cmd_otp_burn,
 };
 const size_t cmds_n = sizeof cmds / sizeof *cmds;
 

@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "cli/cmd.h"
 #include "cli/fault.h"
+#include "cli/lifetime.h"
 #include "cli/ui/report.h"
 #include "db/registry.h"
 
@@ -93,6 +94,7 @@ struct view {
     struct device d;
     struct wrapped_key key[REG_KEYS_MAX];
     size_t n;
+    struct lifetime life;
 };
 
 static void hex(const uint8_t *bytes, size_t len, char *out, bool is_there)
@@ -148,7 +150,7 @@ static enum err_code show_json(const struct view *v, struct err *e)
         o = NULL;
     }
     json_decref(more);
-    return report_object(o, e);
+    return report_object(lifetime_json(o, &v->life), e);
 }
 
 static void show_text(const struct view *v)
@@ -162,6 +164,9 @@ static void show_text(const struct view *v)
            v->d.updated);
     hex(v->d.image_sha256, sizeof v->d.image_sha256, text, v->d.has_image && any(v->d.image_sha256, 32));
     printf("image     %s%s\n", v->d.has_image ? "SHA-256 " : "none yet", v->d.has_image ? text : "");
+    lifetime_text(&v->life, text, sizeof text);
+    if (text[0] != '\0')
+        printf("keys      %s\n", text);
     for (size_t i = 0; i < v->n; i++) {
         const struct wrapped_key *k = &v->key[i];
 
@@ -181,6 +186,8 @@ static enum err_code run_show(struct app *app, struct err *e)
         rc = registry_device(app->registry, serial, &v.d, e);
     if (rc == ERR_OK)
         rc = registry_keys(app->registry, serial, v.key, &v.n, e);
+    if (rc == ERR_OK)
+        rc = lifetime_of(app, &v.d, &v.life, e);
     if (rc != ERR_OK)
         return rc;
     if (app->json)

@@ -11,8 +11,9 @@ static void show_line(const struct key_row *k)
 {
     static const char *const notes[] = { "", "  cut: of no use", "  not made by this house" };
 
-    printf("%-6s  %-32s  %-12s  %-64s  %s%s%s\n", config_role_name(k->role), k->info.label, key_kind_name(k->info.kind),
-           k->value, k->made, k->info.copied ? "  a copy" : "", notes[k->info.state]);
+    printf("%-6s  %-32s  %-12s  %-64s  %s%s%s%s%s\n", config_role_name(k->role), k->info.label, key_kind_name(k->info.kind),
+           k->value, k->made, k->info.copied ? "  a copy" : "", k->epoch != NULL ? "  " : "",
+           k->epoch != NULL ? k->epoch : "", notes[k->info.state]);
 }
 
 static enum err_code show(const struct app *app, const struct key_rows *rows, struct err *e)
@@ -128,6 +129,8 @@ static void show_text(const struct key_row *k)
     if (i->pk_len > 0)
         printf("  %-11s  %s\n", i->kind == HSM_RSA ? "SHA-256" : "public", k->value);
     printf("  made         %s\n", k->made[0] != '\0' ? k->made : "not by this registry's log");
+    if (k->epoch != NULL)
+        printf("  epoch        %s\n", k->epoch);
 }
 
 static enum err_code run_show(struct app *app, struct err *e)

@@ -1,8 +1,10 @@
 /* cli/key_retire.c - the end of a key.  The log has it twice: `key.retiring` before, with who needs it or why it is forced;
- * `key.retired` when nothing of it is left.  A cut in between: the same command again. */
+ * `key.retired` when nothing of it is left.  A fleet's key is DESTROYED in the registry first, so that no server tries it
+ * any more, and then in the token.  A cut in between: the same command again. */
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/epoch.h"
 #include "cli/fault.h"
 #include "cli/keys.h"
 #include "cli/options.h"
@@ -17,6 +19,7 @@ struct end {
     char value[KEY_VALUE]; /* "": it is cut, or gone */
     bool there;
     struct key_history past;
+    struct epoch_facts facts;
     const char *result;
 };
 
@@ -74,18 +77,16 @@ static enum err_code look(struct end *d, struct hsm *h, struct err *e)
     return rc;
 }
 
-static enum err_code may_end(const struct app *app, const struct end *d, struct err *e)
+static enum err_code may_end(const struct app *app, struct end *d, struct err *e)
 {
-    enum key_need need = KEY_NEED_UNKNOWN;
-    enum err_code rc = key_need(app, d->label, &need, e);
+    enum err_code rc = epoch_facts(app, d->label, &d->facts, e);
 
-    if (rc != ERR_OK || need == KEY_UNNEEDED || app->opt[OPT_FORCE] != NULL || d->past.ending)
+    if (rc != ERR_OK || d->facts.need == EPOCH_UNNEEDED || app->opt[OPT_FORCE] != NULL || d->past.ending)
         return rc; /* what was begun is ended */
-    return err_set(e, &cli_fault[CLI_KEY_NEEDED], "key retire", NULL, 0, "key '%s': %s", d->label,
-                   need == KEY_NEEDED ? "devices have it" : "the registry can't tell who needs it");
+    return err_set(e, &cli_fault[CLI_KEY_NEEDED], "key retire", NULL, 0, "key '%s': %s", d->label, d->facts.why);
 }
 
-static enum err_code tell_begin(const struct app *app, const struct end *d, struct err *e)
+static enum err_code tell_retiring(const struct app *app, const struct end *d, struct err *e)
 {
     const char *reason = app->opt[OPT_REASON];
     const char *details[] = { "forced", reason != NULL ? "yes" : "no", "label", d->label,
@@ -93,6 +94,34 @@ static enum err_code tell_begin(const struct app *app, const struct end *d, stru
                               NULL };
 
     return d->past.ending ? ERR_OK : registry_event(app->registry, "key.retiring", details, e);
+}
+
+/* The steps that are left of a fleet key's way to DESTROYED. */
+static enum err_code end_epoch(const struct app *app, const struct end *d, struct err *e)
+{
+    const struct fleet_key *k = &d->facts.key;
+    const char *reason = app->opt[OPT_REASON] != NULL ? app->opt[OPT_REASON] : d->facts.why;
+    enum err_code rc = ERR_OK;
+
+    if (!d->facts.is_recorded || k->state == FLEET_KEY_DESTROYED)
+        return ERR_OK;
+    if (k->state != FLEET_KEY_RETIRED)
+        rc = registry_fleet_key_state(app->registry, k->fleet, k->epoch, k->state, FLEET_KEY_RETIRED, reason, e);
+    return rc == ERR_OK ? registry_fleet_key_state(app->registry, k->fleet, k->epoch, FLEET_KEY_RETIRED, FLEET_KEY_DESTROYED,
+                                                   reason, e)
+                        : rc;
+}
+
+static enum err_code tell_begin(const struct app *app, const struct end *d, struct err *e)
+{
+    enum err_code rc = registry_batch_begin(app->registry, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    if ((rc = tell_retiring(app, d, e)) == ERR_OK && (rc = end_epoch(app, d, e)) == ERR_OK)
+        return registry_batch_commit(app->registry, e);
+    registry_batch_drop(app->registry);
+    return rc;
 }
 
 static enum err_code tell_end(const struct app *app, const struct end *d, struct err *e)
@@ -132,20 +161,31 @@ static enum err_code retire(const struct app *app, struct end *d, struct hsm *h,
     return app->opt[OPT_BURN] != NULL ? destroy(app, d, h, e) : ERR_OK;
 }
 
+/* What this command can't get at, and has the key as long as it is there. */
+static const char *unreached(const struct end *d)
+{
+    return strcmp(d->result, "destroyed") != 0 ? NULL
+           : d->role == ROLE_SERVER ? "backups of the server token outside of this folder, and other servers' tokens"
+                                    : "backups of the vault token outside of this folder";
+}
+
 static enum err_code show(const struct app *app, const struct end *d, struct err *e)
 {
     if (app->json)
-        return report_object(json_pack("{s:s, s:s, s:s, s:s?, s:s}", "label", d->label, "role", config_role_name(d->role),
-                                       "kind", key_kind_name(d->kind), "public", d->value[0] != '\0' ? d->value : NULL,
-                                       "result", d->result),
-                             e);
+        return report_object(
+            json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s}", "label", d->label, "role", config_role_name(d->role), "kind",
+                      key_kind_name(d->kind), "public", d->value[0] != '\0' ? d->value : NULL, "need",
+                      d->facts.is_recorded ? d->facts.why : NULL, "unreached", unreached(d), "result", d->result),
+            e);
     printf("%-9s key %s, %s, in %s%s%s\n", d->result, d->label, key_kind_name(d->kind), config_role_name(d->role),
            d->value[0] != '\0' ? ": " : "", d->value);
     (void)fflush(stdout); /* what it is first, then what it means; main looks at ferror */
     if (strcmp(d->result, "plan") == 0)
         fputs("fuseline: nothing is destroyed: give --burn to do it\n", stderr);
-    if (strcmp(d->result, "destroyed") == 0)
-        fputs("fuseline: backups of its token still hold it: destroy them too\n", stderr);
+    if (d->facts.is_recorded && d->facts.why[0] != '\0')
+        fprintf(stderr, "fuseline: %s\n", d->facts.why);
+    if (unreached(d) != NULL)
+        fprintf(stderr, "fuseline: not reached: %s: destroy them too\n", unreached(d));
     return ERR_OK;
 }
 
@@ -178,7 +218,8 @@ const struct cmd cmd_key_retire = {
     "LABEL [--burn] [--force --reason TEXT] [--pin-source SOURCE]",
     "destroy a key that nobody needs any more",
     "Destroys both halves in the token, and their kept copies in this folder; backups elsewhere are yours to destroy.\n"
-    "Refused as long as something may need it, but for --force with a reason, which the log keeps.\n"
+    "A fleet's key goes once every device has acknowledged a later one, where that can be known, or the deadline of a later\n"
+    "one has passed.  Refused before, but for --force with a reason, which the log keeps.\n"
     "Cut in between, the same command again ends it.\n",
     options,
     CMD_RECORDS,

@@ -8,6 +8,7 @@
 #include "cli/fault.h"
 #include "cli/token.h"
 #include "cli/ui/report.h"
+#include "db/fleet.h"
 
 const char *key_kind_name(enum hsm_key_kind kind)
 {
@@ -116,9 +117,25 @@ static enum err_code date(void *io, const struct event_row *ev, struct err *e)
     return ERR_OK;
 }
 
+/* By label and value: a key that merely has the name is not the recorded one. */
+static enum err_code name_epoch(void *io, const struct fleet_key *f, struct err *e)
+{
+    struct key_rows *rows = io;
+    char x[KEY_VALUE];
+
+    (void)e;
+    hex_encode(f->x, sizeof f->x, x);
+    for (size_t i = 0; i < rows->n; i++)
+        if (strcmp(rows->row[i].info.label, f->label) == 0 && strcmp(rows->row[i].value, x) == 0)
+            rows->row[i].epoch = fleet_key_state_name(f->state);
+    return ERR_OK;
+}
+
 enum err_code key_rows_date(struct key_rows *rows, const struct app *app, struct err *e)
 {
-    return registry_events(app->registry, 0, date, rows, e);
+    enum err_code rc = registry_events(app->registry, 0, date, rows, e);
+
+    return rc == ERR_OK ? registry_fleet_key_list(app->registry, 0, name_epoch, rows, e) : rc;
 }
 
 void key_rows_free(struct key_rows *rows)
@@ -135,10 +152,10 @@ json_t *key_json(const struct key_row *k)
     const bool whole = i->state == HSM_KEY_WHOLE;
 
     hex_encode(i->kcv, sizeof i->kcv, kcv);
-    return json_pack("{s:o, s:s, s:s, s:s, s:s?, s:s?, s:b, s:s?}", "label", report_string(i->label), "role",
+    return json_pack("{s:o, s:s, s:s, s:s, s:s?, s:s?, s:b, s:s?, s:s?}", "label", report_string(i->label), "role",
                      config_role_name(k->role), "kind", key_kind_name(i->kind), "state", states[i->state], "kcv",
                      whole ? kcv : NULL, "public", whole && i->pk_len > 0 ? k->value : NULL, "copied", i->copied, "made",
-                     k->made[0] != '\0' ? k->made : NULL);
+                     k->made[0] != '\0' ? k->made : NULL, "epoch", k->epoch);
 }
 
 enum err_code key_take_role(const struct app *app, enum role *role, bool *given, struct err *e)
@@ -184,13 +201,4 @@ enum err_code key_history(const struct app *app, const char *label, const char *
     (void)snprintf(s.made, sizeof s.made, "\"%.32s\":\"%.64s\"", label, value);
     (void)snprintf(s.label, sizeof s.label, "\"label\":\"%.32s\"", label);
     return registry_events(app->registry, 0, look, &s, e);
-}
-
-enum err_code key_need(const struct app *app, const char *label, enum key_need *need, struct err *e)
-{
-    (void)app;
-    (void)label;
-    (void)e;
-    *need = KEY_NEED_UNKNOWN; /* until the registry keeps epochs: nobody can say that nobody needs it */
-    return ERR_OK;
 }

@@ -18,6 +18,7 @@ struct key_row {
     struct hsm_key_info info;
     char value[KEY_VALUE];
     char made[REG_TIME]; /* by the log; "": it does not know */
+    const char *epoch;   /* a fleet's: its state in the registry, "ACTIVE"; NULL: not recorded there */
 };
 
 struct key_rows { /* rows_free; zero: empty */
@@ -31,7 +32,7 @@ enum err_code key_rows_add(struct key_rows *rows, const struct app *app, enum ro
 /* The same of a token that is open. */
 enum err_code key_rows_read(struct key_rows *rows, struct hsm *h, enum role role, struct err *e)
     __attribute__((warn_unused_result));
-/* Fill in `made` from the log. */
+/* Fill in `made` from the log, and `epoch` from the registry. */
 enum err_code key_rows_date(struct key_rows *rows, const struct app *app, struct err *e) __attribute__((warn_unused_result));
 void key_rows_free(struct key_rows *rows);
 
@@ -51,10 +52,5 @@ struct key_history {
 };
 enum err_code key_history(const struct app *app, const char *label, const char *value, struct key_history *out,
                           struct err *e) __attribute__((warn_unused_result));
-
-/* Does anything still need that key?  The answer is the registry's: devices of its fleet that have not moved. */
-enum key_need { KEY_NEED_UNKNOWN, KEY_NEEDED, KEY_UNNEEDED };
-enum err_code key_need(const struct app *app, const char *label, enum key_need *need, struct err *e)
-    __attribute__((warn_unused_result));
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "cli/cmd.h"
 #include "cli/fault.h"
+#include "cli/lifetime.h"
 #include "cli/ui/report.h"
 #include "db/check.h"
 
@@ -24,6 +25,7 @@ static const struct {
 struct way { /* what holds, since when; "" what does not */
     struct device d;
     char at[MILESTONES][REG_TIME];
+    struct lifetime life;
 };
 
 static void forget_from(struct way *w, enum milestone m)
@@ -93,11 +95,13 @@ static enum err_code show_json(const struct way *w, struct err *e)
         json_decref(o);
         o = NULL;
     }
-    return report_object(o, e);
+    return report_object(lifetime_json(o, &w->life), e);
 }
 
 static void show_text(const struct way *w)
 {
+    char life[48];
+
     printf("%016" PRIx64 "  %s", w->d.serial, device_state_name(w->d.state));
     if (w->d.reason[0] != '\0')
         printf(" (%s)", w->d.reason);
@@ -110,7 +114,8 @@ static void show_text(const struct way *w)
     }
     if (w->at[CLOSED][0] != '\0')
         printf("  %s %s", w->d.state == DEV_VOID ? "void" : "quarantined", w->at[CLOSED]);
-    putchar('\n');
+    lifetime_text(&w->life, life, sizeof life);
+    printf("%s%s\n", life[0] != '\0' ? "  " : "", life);
 }
 
 static enum err_code run(struct app *app, struct err *e)
@@ -120,6 +125,8 @@ static enum err_code run(struct app *app, struct err *e)
 
     if (rc == ERR_OK)
         rc = registry_events_of(app->registry, w.d.serial, follow, &w, e);
+    if (rc == ERR_OK)
+        rc = lifetime_of(app, &w.d, &w.life, e);
     if (rc != ERR_OK)
         return rc;
     if (app->json)
