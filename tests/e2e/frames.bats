@@ -155,7 +155,7 @@ as_if_never_seen() { # what was offered before left no trace: the device's own f
 @test "what is no frame is refused line by line, and the rest is still opened" {
     local long
     long=$(printf '20%.0s' {1..1100})
-    printf '%s\n' zz 2 20 c0 "$long" '' "$(frame l4 1)" '<script>' "$(frame l4 2)" >"$T/lines"
+    printf '%s\n' zz 2 20 e0 "$long" '' "$(frame l4 1)" '<script>' "$(frame l4 2)" >"$T/lines"
     open_lines <"$T/lines"
     [ "$status" = 1 ]
     [ "$(cut -c 12-17 <<<"$output" | paste -sd ' ')" = "refuse refuse refuse refuse refuse opened refuse opened" ] || show
