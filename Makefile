@@ -117,14 +117,14 @@ build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c hs
 # sealed, identity, ...: the firmware stub of a scheme; sealed-fast, ...: the same with a message every 10 ms; selftest, blink,
 # vectors: for the tests.  A row: the product (product.c), the flash that it may fill, and what else its build says.
 sealed_ROW       = sealed 24K
-sealed-fleet_ROW = fleet 26K
+sealed-fleet_ROW = fleet 24K
 identity_ROW     = identity 32K
 secret_ROW       = secret 24K
 derived_ROW      = derived 24K
-session_ROW      = session 26K
+session_ROW      = session 24K
 session-rsa_ROW  = session_rsa 24K -DFL_FRAME_MAX=513
 signup_ROW       = signup 32K
-BEARSSL := hash/sha2small mac/hmac aead/ccm symcipher/aes_ct symcipher/aes_ct_enc symcipher/aes_ct_ctrcbc ec/ec_p256_m31 \
+BEARSSL := hash/sha2small mac/hmac aead/ccm symcipher/aes_ct symcipher/aes_ct_enc symcipher/aes_ct_ctrcbc \
            int/i31_add int/i31_sub int/i31_decmod int/i31_encode int/i31_montmul int/i31_decode int/i31_bitlen \
            int/i31_modpow2 int/i31_tmont int/i31_fmont int/i31_muladd int/i31_ninv31 int/i31_rshift int/i31_reduce \
            int/i31_iszero int/i32_div32 codec/ccopy codec/enc32be codec/dec32be codec/enc32le ec/ecdsa_i31_sign_raw \
@@ -178,7 +178,7 @@ build/firmware/vectors-%.elf: tests/firmware/vectors.c tests/firmware/startup.c 
                               build/vectors/% $(STUB_DEP)
 	@mkdir -p $(@D)
 	$(Q)$(TEST_ARM) -Os -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src -D$(call chip,$*) '-DVECTORS_BLOB="build/vectors/$*"' -T tests/firmware/$*.ld \
-	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/ecdsa_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/rsa_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
+	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/ecdsa_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/p256_m31.c firmware-stub/rsa_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
 	    build/bearssl/lib.a -lgcc
 
 # ---- the jobs ----
