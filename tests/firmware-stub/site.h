@@ -74,8 +74,8 @@ static inline void site_peer(struct site *s)
         site_generation(s, 0, salt);
 }
 
-/* The part as the station leaves it. */
-static inline void site_open(struct site *s, const struct site_row *row, const char *chip)
+/* Firmware in flash, nothing in OTP; image and server as they will be. */
+static inline void site_open_blank(struct site *s, const struct site_row *row, const char *chip)
 {
     char variant[32];
     memset(s, 0, sizeof *s);
@@ -83,8 +83,14 @@ static inline void site_open(struct site *s, const struct site_row *row, const c
     snprintf(variant, sizeof variant, "%s-fast", row->name);
     dut_open_stub(&s->d, chip, variant);
     kit_image(row->scheme, row->suite, NULL, s->image);
-    assert_true(silicon_plant(dut_silicon(&s->d), s->d.desc->otp.base, s->image, OTP_IMAGE_LEN));
     site_peer(s);
+}
+
+/* The part as the station leaves it. */
+static inline void site_open(struct site *s, const struct site_row *row, const char *chip)
+{
+    site_open_blank(s, row, chip);
+    assert_true(silicon_plant(dut_silicon(&s->d), s->d.desc->otp.base, s->image, OTP_IMAGE_LEN));
 }
 
 static inline void site_close(struct site *s)
