@@ -14,7 +14,7 @@ struct crypto crypto_bearssl_secret(crypto_random *random);  /* SHA-256, HMAC, A
 struct crypto crypto_bearssl_sealing(crypto_random *random); /* and P-256 */
 struct crypto crypto_bearssl_fleet(crypto_random *random);   /* and ECDSA to verify: for ROTATE */
 struct crypto crypto_bearssl_signing(crypto_random *random); /* and to sign */
-struct crypto crypto_bearssl_rsa(crypto_random *random);     /* SHA-256, HMAC, AES-128-CCM, RSA, ECDSA to verify */
+struct crypto crypto_bearssl_rsa(crypto_random *random);     /* SHA-256, HMAC, AES-128-CCM, RSA, points to look at */
 struct crypto crypto_bearssl(crypto_random *random);         /* all there is, for the tests */
 
 /* Known answers of the same sets. */
