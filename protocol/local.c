@@ -10,7 +10,8 @@ enum { RDP_MAX = 2 };
 const char *device_code_name(uint8_t code)
 {
     static const char *const name[] = {
-        "self-test", "random", "boot-full", "boot-write", "crypto", "request", "stack", "fault", "otp-read", "otp-write", "seed",
+        "self-test", "random", "boot-full", "boot-write", "crypto", "request",
+        "stack",     "fault",  "otp-read",  "otp-write",  "seed",
     };
     if (code < OTP_RESULTS)
         return otp_result_name((enum otp_result)code);

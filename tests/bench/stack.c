@@ -1,6 +1,9 @@
-/* stack NAME CHIP - the deepest stack of that firmware, in bytes: painted at its start, looked at after all that it does: a
+/* stack NAME CHIP - two numbers of that firmware: its deepest stack in bytes, and the instructions from a reset until its
+ * first frame is out.  Stack: painted at its start, looked at after all that it does: a
  * key made (3, 8), start, OPEN, DATA, DOWN, ROTATE or REKEY, proof.  Run at the root; a firmware that fails ends it. */
 #include "tests/firmware-stub/site.h"
+
+#include <inttypes.h>
 
 #include "protocol/rotate.h"
 
@@ -39,6 +42,16 @@ static unsigned deepest(struct dut *d)
 static unsigned most(unsigned a, unsigned b)
 {
     return a > b ? a : b;
+}
+
+static const uint8_t challenge[CHALLENGE_LEN] = { 0xC4 };
+static uint64_t first_frame; /* instructions from the last reset until then */
+
+static void count(struct dut *d)
+{
+    struct board_stats stats;
+    board_stats_get(d->board, &stats);
+    first_frame = stats.instructions;
 }
 
 static void data(struct site *s)
@@ -92,12 +105,13 @@ static void rekey(struct site *s)
 /* One after the other, and once more from a start that finds what ROTATE or REKEY left. */
 static unsigned life(const struct site_row *row, const char *chip)
 {
-    static const uint8_t challenge[CHALLENGE_LEN] = { 0xC4 };
     struct site s;
     struct peer_text text;
     site_open(&s, row, chip);
     site_start(&s);
+    board_stats_clear(s.d.board);
     (void)site_expect(&s, &text);
+    count(&s.d);
     data(&s);
     down(&s);
     if (row->scheme == 5)
@@ -136,10 +150,16 @@ static unsigned sealed_life(const char *chip)
     uint8_t frame[FRAME_MAX];
     dut_open(&d, chip, "sealed-fast", true, false);
     dut_start(&d);
+    board_stats_clear(d.board);
     (void)dut_expect_open(&d, frame, &session);
+    count(&d);
     for (unsigned i = 0; i < DATA; i++)
         assert_true(dut_receive(&d, frame, sizeof frame, DUT_WAIT_MS) > 0);
     unsigned depth = deepest(&d);
+    dut_start(&d);
+    dut_ask(&d, MAILBOX_PROOF, challenge, sizeof challenge);
+    assert_int_equal(dut_answer(&d).state, MAILBOX_ANSWER);
+    depth = most(depth, deepest(&d));
     dut_close(&d);
     return depth;
 }
@@ -155,7 +175,7 @@ int main(int argc, char *argv[])
         unsigned depth = row->scheme == 1 ? sealed_life(argv[2]) : life(row, argv[2]);
         if (scheme_by_id(row->scheme)->slot[1] == SLOT_CHIP_MADE)
             depth = most(depth, birth(row, argv[2]));
-        printf("%u\n", depth);
+        printf("%u %" PRIu64 "\n", depth, first_frame);
         return kit_close(NULL);
     }
     fprintf(stderr, "stack: no firmware %s\n", argv[1]);
