@@ -32,7 +32,7 @@ CHIPS   := stm32l476 stm32f407
 GEN     := $(patsubst %,build/gen/%.inc,$(wildcard flash/openocd/*.tcl db/schema/*.sql))
 PRODUCTS:= sealed sealed-fleet identity secret derived session signup
 ELF     := $(foreach p,$(PRODUCTS),$(foreach c,$(CHIPS),build/firmware/$(p)-$(c).elf))
-TEST_ELF:= $(foreach n,$(PRODUCTS:=-fast) selftest blink vectors,$(foreach c,$(CHIPS),build/firmware/$(n)-$(c).elf))
+TEST_ELF:= $(foreach n,$(PRODUCTS:=-fast) session-rsa-fast selftest blink vectors,$(foreach c,$(CHIPS),build/firmware/$(n)-$(c).elf))
 
 all: build/fuseline build/vchip $(ELF)
 
@@ -121,14 +121,14 @@ build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c hs
 # sealed, identity, ...: the firmware stub of a scheme; sealed-fast, ...: the same with a message every 10 ms; selftest, blink,
 # vectors: for the tests.  A row: the product (product.c), the flash that it may fill, and what else its build says.
 sealed_ROW       = sealed 24K
-sealed-fleet_ROW = fleet 26K
+sealed-fleet_ROW = fleet 24K
 identity_ROW     = identity 32K
 secret_ROW       = secret 24K
 derived_ROW      = derived 24K
-session_ROW      = session 26K
-session-rsa_ROW  = session_rsa 24K -DFL_FRAME_MAX=513
+session_ROW      = session 24K
+session-rsa_ROW  = session_rsa 24K -DFL_FRAME_MAX=513 firmware-stub/rsa_key.S # and FL_RSA_KEY=FILE, which holds n512 e4
 signup_ROW       = signup 32K
-BEARSSL := hash/sha2small mac/hmac aead/ccm symcipher/aes_ct symcipher/aes_ct_enc symcipher/aes_ct_ctrcbc ec/ec_p256_m31 \
+BEARSSL := hash/sha2small mac/hmac aead/ccm symcipher/aes_ct symcipher/aes_ct_enc symcipher/aes_ct_ctrcbc \
            int/i31_add int/i31_sub int/i31_decmod int/i31_encode int/i31_montmul int/i31_decode int/i31_bitlen \
            int/i31_modpow2 int/i31_tmont int/i31_fmont int/i31_muladd int/i31_ninv31 int/i31_rshift int/i31_reduce \
            int/i31_iszero int/i32_div32 codec/ccopy codec/enc32be codec/dec32be codec/enc32le ec/ecdsa_i31_sign_raw \
@@ -163,6 +163,16 @@ build/firmware/$(1)$(2)-%.elf: firmware-stub/%.c firmware-stub/%.ld $$(STUB_DEP)
 	    -T firmware-stub/$$*.ld -o $$@ firmware-stub/$$*.c $$(STUB_OWN) build/stub/lib.a build/bearssl/lib.a -lgcc
 endef
 $(foreach p,$(PRODUCTS),$(eval $(call STUB_RULE,$(p)))$(eval $(call STUB_RULE,$(p),-fast,-DFL_TELEMETRY_MS=10)))
+RSA_KEY  = -DFL_RSA_KEY='"$(1)"'
+$(eval $(call STUB_RULE,session-rsa,,$$(call RSA_KEY,$$(or $$(FL_RSA_KEY),$$(error session-rsa: say whose key: FL_RSA_KEY=FILE of n512 e4)))))
+$(eval $(call STUB_RULE,session-rsa,-fast,-DFL_TELEMETRY_MS=10 $$(call RSA_KEY,build/vectors/rsa-key)))
+$(foreach c,$(CHIPS),build/firmware/session-rsa-$(c).elf build/firmware/session-rsa-fast-$(c).elf): firmware-stub/rsa_key.S
+$(foreach c,$(CHIPS),build/firmware/session-rsa-fast-$(c).elf): build/vectors/rsa-key
+build/vectors/rsa-key: build/tests/firmware/rsa_key_main # everybody knows the private half
+	@mkdir -p $(@D)
+	$(Q)$< >$@
+build/tests/firmware/rsa_key_main: %: %.o
+	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
 build/firmware/selftest-%.elf: tests/firmware/selftest.c tests/firmware/startup.c tests/firmware/board.h tests/firmware/%.ld | build/.packages
 	@mkdir -p $(@D)
 	$(Q)$(TEST_ARM) -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2 -D$(call chip,$*) -T tests/firmware/$*.ld -o $@ $(filter %.c,$^) -lgcc
@@ -174,15 +184,15 @@ build/firmware/blink-%.elf: tests/firmware/blink.c tests/firmware/%.ld | build/.
 build/vectors/pack: build/tests/vectors/pack_main.o build/tests/vectors/pack.o build/lib.a
 	@mkdir -p $(@D)
 	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
-build/vectors/stm32l476: build/vectors/pack $(wildcard tests/vectors/*/*.json) # ECDSA: the host's alone so far
-	$(Q)$< $@ $(filter-out %/ecdsa_secp256r1_sha256_p1363_test.json %/rfc6979-p256.json,$(filter %.json,$^))
-build/vectors/stm32f407: build/vectors/pack $(wildcard tests/vectors/*/*.json) # same core, same code: without the minute of ECDH
-	$(Q)$< $@ $(filter-out %/ecdh_secp256r1_ecpoint_test.json %/ecdsa_secp256r1_sha256_p1363_test.json %/rfc6979-p256.json,$(filter %.json,$^))
+build/vectors/stm32l476: build/vectors/pack $(wildcard tests/vectors/*/*.json)
+	$(Q)$< --few $@ $(filter %.json,$^)
+build/vectors/stm32f407: build/vectors/pack $(wildcard tests/vectors/*/*.json) # same core, same code: without the slow ones
+	$(Q)$< $@ $(filter-out %/ecdh_secp256r1_ecpoint_test.json %/ecdsa_secp256r1_sha256_p1363_test.json %/rsa_oaep_4096_sha256_mgf1sha256_test.json,$(filter %.json,$^))
 build/firmware/vectors-%.elf: tests/firmware/vectors.c tests/firmware/startup.c tests/vectors/walk.c tests/firmware/%.ld \
                               build/vectors/% $(STUB_DEP)
 	@mkdir -p $(@D)
 	$(Q)$(TEST_ARM) -Os -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src -D$(call chip,$*) '-DVECTORS_BLOB="build/vectors/$*"' -T tests/firmware/$*.ld \
-	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/ecdsa_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/rsa_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
+	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/ecdsa_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/p256_m31.c firmware-stub/rsa_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
 	    build/bearssl/lib.a -lgcc
 
 # the protocol's own vectors: docs/vectors/*.json, with every step on the way (tests/vectors/docs/docs.h)
@@ -211,6 +221,12 @@ $(BENCH): %: %.o build/tests/bench/raw.o build/lib.a
 bench: all $(BENCH) $(CHIPS:%=build/firmware/sealed-fast-%.elf) | build/.packages-check
 	@tests/bench/run build/bench.json $(CHIPS)
 
+STACK   := build/tests/bench/stack
+$(STACK): %: %.o build/lib.a
+	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lunicorn -lm
+size: $(STACK) $(ELF) $(filter %-fast-stm32l476.elf %-fast-stm32f407.elf,$(TEST_ELF)) # flash, RAM and stack of each scheme; 1: over budget
+	@tests/bench/size.sh build/size.json $(CHIPS)
+
 build/fuseline.1: docs/man/page build/fuseline docs/man/fuseline.1.scd # the page, and the codes as the program has them
 	$(Q)$^ >$@.scd && scdoc <$@.scd >$@
 
@@ -231,7 +247,7 @@ build/.packages-check: Makefile tests/packages | build/.packages
 	@tests/packages $(CHECK_PACKAGES)
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: all check sweep soak mutants vectors demo bench fuzz install clean
+.PHONY: all check sweep soak mutants vectors demo bench size fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

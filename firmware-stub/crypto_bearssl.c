@@ -4,6 +4,7 @@
 
 #include <inner.h> /* BearSSL's own: bearssl.h and the AES key schedule */
 
+#include "firmware-stub/rsa_bearssl.h"
 #include "protocol/bytes.h"
 #include "protocol/p256.h"
 
@@ -123,10 +124,7 @@ static bool ccm_open(void *io, const struct ccm *m, const uint8_t *in, size_t le
     return ok;
 }
 
-/* ---- P-256: the 30-bit implementation, for a core whose multiplier takes a constant time (Cortex-M3 and up: UMULL of the
- * M3 does not, that of the M4 does; BearSSL, "Constant-Time Mul") ---- */
-
-static const br_ec_impl *const ec = &br_ec_p256_m31;
+/* ---- P-256 ---- */
 
 static bool p256_decompress(void *io, const uint8_t x[P256_LEN], uint8_t pk[P256_PK_LEN])
 {
@@ -137,7 +135,19 @@ static bool p256_decompress(void *io, const uint8_t x[P256_LEN], uint8_t pk[P256
 static bool p256_public(void *io, const uint8_t d[P256_LEN], uint8_t pk[P256_PK_LEN])
 {
     (void)io;
-    return p256_scalar_ok(d) && ec->mulgen(pk, d, P256_LEN, BR_EC_secp256r1) == P256_PK_LEN;
+    bool ok = p256_scalar_ok(d);
+    if (ok)
+        p256_bearssl_mulgen(pk, d, P256_LEN);
+    return ok;
+}
+
+static bool p256_public_small(void *io, const uint8_t d[P256_LEN], uint8_t pk[P256_PK_LEN])
+{
+    (void)io;
+    bool ok = p256_scalar_ok(d);
+    if (ok)
+        p256_bearssl_mulgen_small(pk, d, P256_LEN);
+    return ok;
 }
 
 static bool p256_ecdh(void *io, const uint8_t d[P256_LEN], const uint8_t pk[P256_PK_LEN], uint8_t z[P256_LEN])
@@ -145,7 +155,7 @@ static bool p256_ecdh(void *io, const uint8_t d[P256_LEN], const uint8_t pk[P256
     uint8_t point[P256_PK_LEN];
     (void)io;
     memcpy(point, pk, sizeof point);
-    bool ok = p256_scalar_ok(d) && ec->mul(point, sizeof point, d, P256_LEN, BR_EC_secp256r1) != 0;
+    bool ok = p256_scalar_ok(d) && p256_bearssl_mul(point, d, P256_LEN);
     memcpy(z, point + 1, P256_LEN);
     bytes_wipe(point, sizeof point);
     return ok;
@@ -153,11 +163,19 @@ static bool p256_ecdh(void *io, const uint8_t d[P256_LEN], const uint8_t pk[P256
 
 /* A firmware links what its table names: one table for each set that a scheme uses. */
 #define HASH_AND_CCM .sha256 = sha256, .hmac_sha256 = hmac_bearssl, .ccm_seal = ccm_seal, .ccm_open = ccm_open
-#define P256_ECDH .p256_decompress = p256_decompress, .p256_public = p256_public, .p256_ecdh = p256_ecdh
+#define P256_BOTH .p256_decompress = p256_decompress, .p256_ecdh = p256_ecdh
+#define P256_ECDH P256_BOTH, .p256_public = p256_public
+
+/* Another scheme's image has points, which are looked at before it is refused. */
+static bool no_point(void *io, const uint8_t x[P256_LEN], uint8_t pk[P256_PK_LEN])
+{
+    (void)io, (void)x, (void)pk;
+    return false;
+}
 
 struct crypto crypto_bearssl_secret(crypto_random *random)
 {
-    return (struct crypto){ HASH_AND_CCM, .random = random };
+    return (struct crypto){ HASH_AND_CCM, .p256_decompress = no_point, .random = random };
 }
 
 struct crypto crypto_bearssl_sealing(crypto_random *random)
@@ -167,12 +185,20 @@ struct crypto crypto_bearssl_sealing(crypto_random *random)
 
 struct crypto crypto_bearssl_fleet(crypto_random *random)
 {
-    return (struct crypto){ HASH_AND_CCM, P256_ECDH, .ecdsa_verify = ecdsa_bearssl_verify, .random = random };
+    return (struct crypto){ HASH_AND_CCM, P256_BOTH, .p256_public = p256_public_small, .ecdsa_verify = ecdsa_bearssl_verify,
+                            .random = random };
 }
 
 struct crypto crypto_bearssl_signing(crypto_random *random)
 {
     return (struct crypto){ HASH_AND_CCM, P256_ECDH, .ecdsa_sign = ecdsa_bearssl_sign, .ecdsa_verify = ecdsa_bearssl_verify,
+                            .random = random };
+}
+
+/* Points are looked at, for the image has some; nothing is sealed to one. */
+struct crypto crypto_bearssl_rsa(crypto_random *random)
+{
+    return (struct crypto){ HASH_AND_CCM, .p256_decompress = p256_decompress, .rsa_public = rsa_bearssl_public,
                             .random = random };
 }
 
@@ -230,20 +256,25 @@ static bool ccm_works(void)
     return !ccm_open(NULL, &m, got, len, back);
 }
 
-/* 0xB4E7 * G, by both ways: the windows of either are used, in a fraction of the time of a full scalar.  Computed with
+/* 0xB4E7 * G, by each way: the windows of either are used, in a fraction of the time of a full scalar.  Computed with
  * Python's integers from SP 800-186's G.  A wrong square root shows by itself: p256_bearssl_decompress squares it. */
-static bool p256_works(void)
-{
-    static const uint8_t d[] = { 0xb4, 0xe7 };
-    static const uint8_t want[P256_LEN] = { 0xd0, 0xca, 0xfb, 0x65, 0x1c, 0x6d, 0xbe, 0xd8, 0xb0, 0xcb, 0xca,
-                                            0x63, 0x97, 0x6b, 0x41, 0x0e, 0x5a, 0x08, 0xaa, 0xf7, 0x6b, 0xa8,
-                                            0x6d, 0x2b, 0x05, 0xba, 0x14, 0x0e, 0xd1, 0xea, 0x62, 0x2a };
-    uint8_t pk[P256_PK_LEN], point[P256_PK_LEN];
-    size_t len;
+static const uint8_t known_d[] = { 0xb4, 0xe7 };
+static const uint8_t known_x[P256_LEN] = { 0xd0, 0xca, 0xfb, 0x65, 0x1c, 0x6d, 0xbe, 0xd8, 0xb0, 0xcb, 0xca,
+                                           0x63, 0x97, 0x6b, 0x41, 0x0e, 0x5a, 0x08, 0xaa, 0xf7, 0x6b, 0xa8,
+                                           0x6d, 0x2b, 0x05, 0xba, 0x14, 0x0e, 0xd1, 0xea, 0x62, 0x2a };
 
-    memcpy(point, ec->generator(BR_EC_secp256r1, &len), sizeof point);
-    return ec->mulgen(pk, d, sizeof d, BR_EC_secp256r1) == sizeof pk && bytes_equal(pk + 1, want, sizeof want) &&
-           ec->mul(point, sizeof point, d, sizeof d, BR_EC_secp256r1) != 0 && bytes_equal(point, pk, sizeof pk);
+static bool mul_works(void)
+{
+    uint8_t pk[P256_PK_LEN];
+    p256_bearssl_mulgen_small(pk, known_d, sizeof known_d);
+    return bytes_equal(pk + 1, known_x, sizeof known_x);
+}
+
+static bool mulgen_works(void)
+{
+    uint8_t pk[P256_PK_LEN];
+    p256_bearssl_mulgen(pk, known_d, sizeof known_d);
+    return bytes_equal(pk + 1, known_x, sizeof known_x);
 }
 
 bool crypto_bearssl_test_secret(void)
@@ -253,7 +284,7 @@ bool crypto_bearssl_test_secret(void)
 
 bool crypto_bearssl_test_sealing(void)
 {
-    return crypto_bearssl_test_secret() && p256_works();
+    return crypto_bearssl_test_secret() && mul_works() && mulgen_works();
 }
 
 /* RFC 6979 A.2.5: P-256, SHA-256, message "sample". */
@@ -287,15 +318,37 @@ static bool sign_works(void)
 
 bool crypto_bearssl_test_fleet(void)
 {
-    return crypto_bearssl_test_sealing() && verify_works();
+    return crypto_bearssl_test_secret() && mul_works() && verify_works();
 }
 
 bool crypto_bearssl_test_signing(void)
 {
-    return crypto_bearssl_test_fleet() && sign_works();
+    return crypto_bearssl_test_sealing() && verify_works() && sign_works();
+}
+
+/* x^3 mod n for two patterns, by SHA-256 of the result.  Computed with Python's integers. */
+static bool rsa_works(void)
+{
+    static const uint8_t e[4] = { 0, 0, 0, 3 };
+    static const uint8_t want[SHA256_LEN] = { 0xec, 0x28, 0x5d, 0x62, 0x14, 0x83, 0x76, 0xce, 0x40, 0x03, 0xb1,
+                                              0xfb, 0xa4, 0xc9, 0x36, 0x8a, 0xc9, 0x8b, 0x39, 0x37, 0xbb, 0x90,
+                                              0xa3, 0xfa, 0x01, 0xa8, 0x42, 0x02, 0x48, 0x22, 0x37, 0xf7 };
+    uint8_t n[RSA_LEN], x[RSA_LEN], got[SHA256_LEN];
+    const struct crypto_part part = { x, sizeof x };
+    for (unsigned i = 0; i < RSA_LEN; i++) {
+        n[i] = (uint8_t)(0xFF - (i * 7 & 0x7F));
+        x[i] = i * 5 & 0x7F;
+    }
+    n[RSA_LEN - 1] |= 1;
+    return rsa_bearssl_public(NULL, n, e, x, x) && sha256(NULL, &part, 1, got) && bytes_equal(got, want, sizeof want);
+}
+
+bool crypto_bearssl_test_rsa(void)
+{
+    return crypto_bearssl_test_secret() && rsa_works();
 }
 
 bool crypto_bearssl_self_test(void)
 {
-    return crypto_bearssl_test_signing();
+    return crypto_bearssl_test_signing() && rsa_works();
 }

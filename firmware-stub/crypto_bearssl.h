@@ -14,7 +14,7 @@ struct crypto crypto_bearssl_secret(crypto_random *random);  /* SHA-256, HMAC, A
 struct crypto crypto_bearssl_sealing(crypto_random *random); /* and P-256 */
 struct crypto crypto_bearssl_fleet(crypto_random *random);   /* and ECDSA to verify: for ROTATE */
 struct crypto crypto_bearssl_signing(crypto_random *random); /* and to sign */
-struct crypto crypto_bearssl_rsa(crypto_random *random);     /* SHA-256, HMAC, AES-128-CCM, RSA, ECDSA to verify */
+struct crypto crypto_bearssl_rsa(crypto_random *random);     /* SHA-256, HMAC, AES-128-CCM, RSA, points to look at */
 struct crypto crypto_bearssl(crypto_random *random);         /* all there is, for the tests */
 
 /* Known answers of the same sets. */
@@ -33,6 +33,16 @@ bool hmac_bearssl(void *io, const uint8_t *key, size_t key_len, const struct cry
 bool ecdsa_bearssl_sign(void *io, const uint8_t d[P256_LEN], const uint8_t digest[SHA256_LEN], uint8_t sig[ECDSA_LEN]);
 bool ecdsa_bearssl_verify(void *io, const uint8_t pk[P256_PK_LEN], const uint8_t digest[SHA256_LEN],
                           const uint8_t sig[ECDSA_LEN]);
+
+/* P-256 by the 30-bit implementation, for a core whose multiplier takes a constant time (Cortex-M3 and up: UMULL of the M3
+ * does not, that of the M4 does; BearSSL, "Constant-Time Mul").  Scalars are big-endian and below n.  Not checked: d = 0.
+ *   mul           point = d * point; false: it is not on the curve
+ *   mulgen        pk = d * G; small: half as slow again and 1.5 KB less to link
+ *   muladd        point = u * point + v * G, for public u and v; false: not on the curve, or infinity comes out */
+bool p256_bearssl_mul(uint8_t point[P256_PK_LEN], const uint8_t *d, size_t len);
+void p256_bearssl_mulgen(uint8_t pk[P256_PK_LEN], const uint8_t *d, size_t len);
+void p256_bearssl_mulgen_small(uint8_t pk[P256_PK_LEN], const uint8_t *d, size_t len);
+bool p256_bearssl_muladd(uint8_t point[P256_PK_LEN], const uint8_t u[P256_LEN], const uint8_t v[P256_LEN]);
 
 /* pk = 04 | x | y_even from x alone.  False: x >= p, or no square root.  x is public: time depends on it. */
 bool p256_bearssl_decompress(const uint8_t x[P256_LEN], uint8_t pk[P256_PK_LEN]);

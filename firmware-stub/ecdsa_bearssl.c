@@ -132,9 +132,9 @@ bool ecdsa_bearssl_sign(void *io, const uint8_t d[P256_LEN], const uint8_t diges
     (void)io;
     memcpy(z, digest, sizeof z);
     reduce(z);
-    bool ok =
-        p256_scalar_ok(d) && nonce(d, z, k) && br_ec_p256_m31.mulgen(point, k, sizeof k, BR_EC_secp256r1) == sizeof point;
+    bool ok = p256_scalar_ok(d) && nonce(d, z, k);
     if (ok) {
+        p256_bearssl_mulgen(point, k, sizeof k);
         memcpy(sig, point + 1, P256_LEN);
         reduce(sig);
         finish(k, z, sig, d, sig + P256_LEN);
@@ -163,7 +163,7 @@ bool ecdsa_bearssl_verify(void *io, const uint8_t pk[P256_PK_LEN], const uint8_t
     mul(&a, &a, &w);
     br_i31_encode(u2, sizeof u2, a.w);
     memcpy(point, pk, sizeof point);
-    if (br_ec_p256_m31.muladd(point, NULL, sizeof point, u2, sizeof u2, u1, sizeof u1, BR_EC_secp256r1) != 1)
+    if (!p256_bearssl_muladd(point, u2, u1))
         return false;
     reduce(point + 1);
     return bytes_equal(point + 1, sig, P256_LEN);

@@ -20,7 +20,7 @@ static enum device_code refusal(enum sealed_result r)
     case SEALED_OK:
         return DEVICE_OK;
     case SEALED_POINT:
-        return (enum device_code)OTP_POINT;
+        return (enum device_code)(product->rsa ? OTP_DIGEST : OTP_POINT); /* RSA: no point but the key in the firmware */
     case SEALED_CRYPTO:
         return DEVICE_CRYPTO;
     default:

@@ -8,7 +8,9 @@
 
 #include "protocol/derive.h"
 #include "protocol/rekey.h"
+#include "protocol/session_rsa.h"
 #include "protocol/signing.h"
+#include "tests/protocol/rsa_key.h"
 
 struct site_row {
     const char *name; /* of the ELF: NAME-fast-CHIP.elf */
@@ -47,6 +49,23 @@ static bool site_mac(void *io, const uint8_t *in, size_t len, uint8_t out[SHA256
     return kit.hmac_sha256(kit.io, s->mac_key, sizeof s->mac_key, &part, 1, out);
 }
 
+static bool site_rsa(void *io, const uint8_t c[FRAME_RSA_LEN], uint8_t m[FRAME_RSA_LEN])
+{
+    (void)io;
+    return rsa_key_private(c, m);
+}
+
+/* S0 of the RSA form: of the TEST key that its build for tests holds. */
+static inline const uint8_t *site_rsa_digest(void)
+{
+    static uint8_t digest[SHA256_LEN];
+    uint8_t key[SESSION_RSA_KEY_LEN];
+    const struct crypto_part part = { key, sizeof key };
+    rsa_key_public(key);
+    assert_true(kit.sha256(kit.io, &part, 1, digest));
+    return digest;
+}
+
 /* Scheme 5: what the server holds for that generation. */
 static inline void site_generation(struct site *s, uint8_t gen, const uint8_t salt[DERIVE_SALT_LEN])
 {
@@ -74,17 +93,23 @@ static inline void site_peer(struct site *s)
         site_generation(s, 0, salt);
 }
 
-/* The part as the station leaves it. */
-static inline void site_open(struct site *s, const struct site_row *row, const char *chip)
+/* Firmware in flash, nothing in OTP; image and server as they will be. */
+static inline void site_open_blank(struct site *s, const struct site_row *row, const char *chip)
 {
     char variant[32];
     memset(s, 0, sizeof *s);
     s->row = row;
     snprintf(variant, sizeof variant, "%s-fast", row->name);
     dut_open_stub(&s->d, chip, variant);
-    kit_image(row->scheme, row->suite, NULL, s->image);
-    assert_true(silicon_plant(dut_silicon(&s->d), s->d.desc->otp.base, s->image, OTP_IMAGE_LEN));
+    kit_image(row->scheme, row->suite, row->suite == SUITE_RSA ? site_rsa_digest() : NULL, s->image);
     site_peer(s);
+}
+
+/* The part as the station leaves it. */
+static inline void site_open(struct site *s, const struct site_row *row, const char *chip)
+{
+    site_open_blank(s, row, chip);
+    assert_true(silicon_plant(dut_silicon(&s->d), s->d.desc->otp.base, s->image, OTP_IMAGE_LEN));
 }
 
 static inline void site_close(struct site *s)
@@ -109,7 +134,7 @@ static inline bool site_first(const struct site *s, const struct frame *f)
 static inline enum sealed_result site_take(struct site *s, const uint8_t *bytes, size_t len, const uint8_t *proof,
                                            struct peer_text *text)
 {
-    const struct peer_token token = { .ecdh = site_ecdh, .mac = site_mac, .io = s };
+    const struct peer_token token = { .ecdh = site_ecdh, .mac = site_mac, .rsa = site_rsa, .io = s };
     struct peer_session session = s->session;
     struct frame f;
     if (frame_parse(bytes, len, &f) != FRAME_OK)

@@ -164,9 +164,23 @@ static void each_test(struct pack *p, const json_t *root, pack_test *one)
         json_array_foreach(json_object_get(group, "tests"), i, test) one(p, group, test);
 }
 
+/* What is wrong in our few lines around BearSSL's point arithmetic shows here: infinity, the same point twice, 0, n, n + r.
+ */
+static bool tricky(const json_t *t)
+{
+    static const char *const flags[] = { "PointDuplication", "EdgeCaseShamirMultiplication", "IntegerOverflow",
+                                         "RangeCheck" };
+    size_t i;
+    json_t *flag;
+    json_array_foreach(json_object_get(t, "flags"), i,
+                       flag) for (size_t k = 0; k < sizeof flags / sizeof *flags;
+                                  k++) if (strcmp(json_string_value(flag), flags[k]) == 0) return true;
+    return false;
+}
+
 static void pack_ecdsa(struct pack *p, const json_t *group, const json_t *t)
 {
-    if (strlen(text(t, "sig")) != 2 * ECDSA_LEN) { /* the frame fixes the length */
+    if (strlen(text(t, "sig")) != 2 * ECDSA_LEN /* the frame fixes the length */ || (p->few && !tricky(t))) {
         p->left_out++;
         return;
     }

@@ -1,5 +1,6 @@
-/* pack OUT FILE.json...: the blob of those vectors, for a chip's firmware (tests/vectors/walk.h). */
+/* pack [--few] OUT FILE.json...: the blob of those vectors, for a chip's firmware (tests/vectors/walk.h). */
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/vectors/pack.h"
 
@@ -7,8 +8,12 @@ int main(int argc, char *argv[])
 {
     struct pack p = { 0 };
     char why[200];
+    if (argc > 1 && strcmp(argv[1], "--few") == 0) {
+        p.few = true;
+        argc--, argv++;
+    }
     if (argc < 3) {
-        fprintf(stderr, "usage: pack OUT FILE.json...\n");
+        fprintf(stderr, "usage: pack [--few] OUT FILE.json...\n");
         return 64;
     }
     for (int i = 2; i < argc; i++) {
