@@ -67,6 +67,8 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_FLIP,
               OPT_SEED,
               OPT_DEADLINE,
+              OPT_SIGN_ALL,
+              OPT_FIELD_SIGN_UP,
               OPTS
 };
 

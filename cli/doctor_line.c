@@ -44,7 +44,17 @@ static enum err_code count_device(void *io, const struct device *d, struct err *
 }
 
 /* Opened for writing, as a burn will; nothing is written. */
-static void check_registry(struct doctor *d)
+static enum err_code note_scheme(void *io, const struct product *p, struct err *e)
+{
+    unsigned *schemes = io;
+
+    (void)e;
+    *schemes |= 1u << p->scheme;
+    return ERR_OK;
+}
+
+/* *schemes: bits 1 << scheme of its products. */
+static void check_registry(struct doctor *d, unsigned *schemes)
 {
     const char *path = d->app->config->registry;
     struct registry *r = NULL;
@@ -55,6 +65,8 @@ static void check_registry(struct doctor *d)
 
     if (rc == ERR_OK)
         rc = registry_devices(r, NULL, DEV_STATES, count_device, n, &e);
+    if (rc == ERR_OK)
+        rc = registry_products(r, note_scheme, schemes, &e);
     registry_close(r);
     (void)snprintf(detail, sizeof detail, "%s, devices: %lu, done: %lu", path, n[0], n[1]);
     doctor_tell(d, NULL, "registry", rc == ERR_OK ? CHECK_OK : CHECK_FAIL, detail, &e);
@@ -180,14 +192,14 @@ static void check_firmware(struct doctor *d, uint8_t scheme, const struct chip_d
     doctor_tell(d, NULL, what, rc == ERR_OK ? CHECK_OK : CHECK_FAIL, path, &e);
 }
 
-/* For each kind of chip that a slot has, once. */
-static void check_firmwares(struct doctor *d)
+/* For each kind of chip that a slot has, once; of the schemes that the products have. */
+static void check_firmwares(struct doctor *d, unsigned schemes)
 {
     const struct config *c = d->app->config;
 
     for (uint8_t scheme = 1; scheme <= SCHEME_MAX; scheme++)
         for (size_t i = 0; i < c->n_slots; i++) {
-            bool seen = !scheme_ready(scheme, SUITE_P256_CCM);
+            bool seen = (schemes >> scheme & 1) == 0;
 
             for (size_t before = 0; before < i; before++)
                 seen = seen || c->slot[before].chip == c->slot[i].chip;
@@ -210,11 +222,12 @@ static bool is_bench(const struct config *c)
 void doctor_line(struct doctor *d)
 {
     struct keys keys[ROLES];
+    unsigned schemes = 1u << 1; /* sealed: what a first product will be */
 
     if (is_bench(d->app->config))
         return;
     memset(keys, 0, sizeof keys);
-    check_registry(d);
+    check_registry(d, &schemes);
     for (enum role r = 0; r < ROLES && !interrupt_requested(); r++)
         check_token(d, r, &keys[r]);
     if (keys[ROLE_LINE].has && keys[ROLE_SERVER].has)
@@ -223,5 +236,5 @@ void doctor_line(struct doctor *d)
         check_master(d, &keys[ROLE_LINE].master, &keys[ROLE_SERVER].master);
     if (keys[ROLE_LOG].open)
         check_signer(d, &keys[ROLE_LOG]);
-    check_firmwares(d);
+    check_firmwares(d, schemes);
 }

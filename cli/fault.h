@@ -84,9 +84,13 @@ enum cli_fault_id {
     CLI_RA_OTHER,     /* the vault's is not the one in the devices */
     CLI_EPOCH_NOT_NEXT,
     CLI_ROTATE_UNVERIFIED,
-    CLI_NO_REKEY,     /* of that scheme */
-    CLI_REKEY_STATE,  /* not DONE */
-    CLI_REKEY_CHOICE, /* nobody is named */
+    CLI_NO_REKEY,       /* of that scheme */
+    CLI_REKEY_STATE,    /* not DONE */
+    CLI_REKEY_CHOICE,   /* nobody is named */
+    CLI_PRODUCT_OPTION, /* it does not go with the scheme */
+    CLI_NO_RA,
+    CLI_NO_BACKUP_RA,
+    CLI_NO_MASTER,
     CLI_FAULTS
 };
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/hex.h"
 #include "cli/ui/report.h"
 #include "protocol/scheme.h"
 
@@ -20,6 +21,25 @@ void product_text(const struct product *p)
     printf("lock      RDP level %u\nfleet     %u\nmodel     %u\npolicy    0x%04x\nserials   %08" PRIx32 "-%08" PRIx32
            "\nadded     %s\n",
            p->lock, p->fleet, p->model, p->policy, p->serial_first, p->serial_last, p->created);
+    if (p->epoch != 0)
+        printf("epoch     %u, its devices' first fleet key: fleet/%u/%u\n", p->epoch, p->fleet, p->epoch);
+    if (p->master[0] != '\0')
+        printf("master    master/%s\n", p->master);
+}
+
+/* What its devices share, each NULL where the scheme has none. */
+static bool json_keys(json_t *o, const struct product *p)
+{
+    char ra[65], backup[65];
+
+    hex_encode(p->ra_x, sizeof p->ra_x, ra);
+    hex_encode(p->backup_ra_x, sizeof p->backup_ra_x, backup);
+    json_t *keys = json_pack("{s:i, s:s?, s:s?, s:s?}", "epoch", p->epoch, "ra_x", p->has_ra ? ra : NULL, "backup_ra_x",
+                             p->has_backup_ra ? backup : NULL, "master", p->master[0] != '\0' ? p->master : NULL);
+    const bool ok = keys != NULL && json_object_update(o, keys) == 0;
+
+    json_decref(keys);
+    return ok;
 }
 
 enum err_code product_json(const struct product *p, const char *result, const char *lock_text, struct err *e)
@@ -32,6 +52,10 @@ enum err_code product_json(const struct product *p, const char *result, const ch
         json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "product", p->name, "chip", p->chip, "scheme",
                   scheme_name(p->scheme), "psk", (p->policy & POLICY_PSK) != 0, "lock", p->lock, "fleet", p->fleet, "model",
                   p->model, "policy", p->policy, "serial_first", first, "serial_last", last, "created", p->created);
+    if (o != NULL && !json_keys(o, p)) {
+        json_decref(o);
+        o = NULL;
+    }
     if (o != NULL && result != NULL &&
         (json_object_set_new(o, "result", json_string(result)) != 0 ||
          json_object_set_new(o, "lock_protects", json_string(lock_text)) != 0)) {
@@ -43,8 +67,9 @@ enum err_code product_json(const struct product *p, const char *result, const ch
 
 static void line(const struct product *p)
 {
-    printf("%-20s %-10s %-8s %-3s  %u     %5u  %5u  %08" PRIx32 "-%08" PRIx32 "\n", p->name, p->chip, scheme_name(p->scheme),
-           (p->policy & POLICY_PSK) != 0 ? "yes" : "no", p->lock, p->fleet, p->model, p->serial_first, p->serial_last);
+    printf("%-20s %-10s %-12s %-3s  %u     %5u  %5u  %08" PRIx32 "-%08" PRIx32 "\n", p->name, p->chip,
+           scheme_name(p->scheme), (p->policy & POLICY_PSK) != 0 ? "yes" : "no", p->lock, p->fleet, p->model,
+           p->serial_first, p->serial_last);
 }
 
 static enum err_code show(void *io, const struct product *p, struct err *e)
@@ -60,7 +85,7 @@ static enum err_code show(void *io, const struct product *p, struct err *e)
 static enum err_code run_list(struct app *app, struct err *e)
 {
     if (!app->json)
-        puts("NAME                 CHIP       SCHEME   PSK  LOCK  FLEET  MODEL  SERIALS");
+        puts("NAME                 CHIP       SCHEME       PSK  LOCK  FLEET  MODEL  SERIALS");
     return registry_products(app->registry, show, app, e);
 }
 

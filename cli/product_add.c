@@ -8,6 +8,9 @@
 #include "cli/fault.h"
 #include "cli/options.h"
 #include "cli/product.h"
+#include "cli/product_keys.h"
+#include "cli/product_policy.h"
+#include "cli/token.h"
 #include "flash/chips/chips.h"
 #include "protocol/scheme.h"
 
@@ -25,6 +28,15 @@ static const char f4_text[] =
     "on an STM32F407 above RDP level 0 nobody can program OTP any more, its own firmware neither: it can't "
     "record a loss of its counters or its retirement there";
 static const char psk_text[] = "a pre-shared key is secret only at RDP level 2; below it, who opens the device reads it";
+/* By scheme: what in OTP only level 2 keeps secret. */
+static const char *const secret_text[SCHEME_MAX + 1] = {
+    [3] = "the seed of the device's own key is secret only at RDP level 2; below it, who opens the device can speak for it",
+    [4] =
+        "the device's key is secret only at RDP level 2; below it, who opens the device reads and forges all it ever sends",
+    [5] =
+        "the device's key is secret only at RDP level 2; below it, who opens the device reads and forges all it ever sends",
+    [8] = "the seed of the device's own key is secret only at RDP level 2; below it, who opens the device can speak for it",
+};
 
 static enum err_code check_name(const char *name, struct err *e)
 {
@@ -67,10 +79,7 @@ static enum err_code take_scheme(const struct app *app, struct product *p, struc
     if (scheme != NULL && scheme_ready(scheme->id, SUITE_P256_CCM)) {
         p->scheme = scheme->id;
         p->suite = SUITE_P256_CCM;
-        p->policy = POLICY_NVM_REQUIRED | POLICY_ONE_WAY | POLICY_TAG16;
-        if (app->opt[OPT_PSK] != NULL)
-            p->policy |= POLICY_PSK;
-        return ERR_OK;
+        return product_policy(app, scheme, p, e);
     }
     if (scheme != NULL)
         return err_set(e, &cli_fault[CLI_SCHEME_NOT_READY], "parse", NULL, 0, "'%s'", name);
@@ -163,6 +172,34 @@ static bool same(const struct app *app, const struct product *have, const struct
            (want->serial_first == 0 || (have->serial_first == want->serial_first && have->serial_last == want->serial_last));
 }
 
+/* The row and its fleet's first key: both or none. */
+static enum err_code add_with_keys(struct app *app, struct product_keys *keys, struct product *p, struct err *e)
+{
+    enum err_code rc = registry_batch_begin(app->registry, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    if ((rc = registry_product_add(app->registry, p, e)) == ERR_OK)
+        rc = product_keys_add(keys, app, p, e);
+    if (rc == ERR_OK)
+        return registry_batch_commit(app->registry, e);
+    registry_batch_drop(app->registry);
+    return rc;
+}
+
+static enum err_code add(struct app *app, struct product *p, struct err *e)
+{
+    struct product_keys keys;
+    enum err_code rc = take_lock(app, p, e);
+
+    if (rc != ERR_OK)
+        return rc;
+    if ((rc = product_keys_find(&keys, app, p, e)) == ERR_OK)
+        rc = add_with_keys(app, &keys, p, e);
+    product_keys_close(&keys);
+    return rc;
+}
+
 static enum err_code add_or_find(struct app *app, struct product *p, bool *made, struct err *e)
 {
     struct product have;
@@ -173,10 +210,7 @@ static enum err_code add_or_find(struct app *app, struct product *p, bool *made,
         return err_set(e, &cli_fault[CLI_PRODUCT_OTHER], "product add", NULL, 0, "'%s'", p->name);
     if (rc == ERR_OK)
         *p = have;
-    if (!*made)
-        return rc;
-    rc = take_lock(app, p, e);
-    return rc == ERR_OK ? registry_product_add(app->registry, p, e) : rc;
+    return *made ? add(app, p, e) : rc;
 }
 
 static bool otp_closes(const struct product *p)
@@ -208,32 +242,48 @@ static enum err_code run(struct app *app, struct err *e)
         fprintf(stderr, "fuseline: %s\n", f4_text);
     if ((p.policy & POLICY_PSK) != 0)
         fprintf(stderr, "fuseline: %s\n", psk_text);
+    if (secret_text[p.scheme] != NULL && p.lock < 2)
+        fprintf(stderr, "fuseline: %s\n", secret_text[p.scheme]);
     return ERR_OK;
 }
 
 static const struct cmd_opt options[] = {
     { "NAME", NULL, OPT_OPERAND, 0, true, "the product's name: 1 to 32 letters, digits, -, _ and .", false },
     { "chip", "CHIP", OPT_CHIP, 0, true, "a name of `fuseline chip list`", false },
-    { "scheme", "SCHEME", OPT_SCHEME, 0, true, "what the devices are: sealed", false },
+    { "scheme", "SCHEME", OPT_SCHEME, 0, true, "how its devices share trust: see below", false },
     { "psk", NULL, OPT_PSK, 0, false, "burn a secret too, so that frames prove their sender", false },
+    { "sign-all", "yes|no", OPT_SIGN_ALL, 0, false, "identity, signup: sign every frame (default yes)", false },
+    { "field-sign-up", NULL, OPT_FIELD_SIGN_UP, 0, false, "signup: the first frame may bring the device's key", false },
     { "lock", "LEVEL", OPT_LOCK, 0, false, "readout protection after the proof: 0, 1 or 2 (default 0)", false },
     { "model", "N", OPT_MODEL, 0, false, "0..65535, in each image (default 0)", false },
     { "serials", "FIRST-LAST", OPT_SERIALS, 0, false, "low 4 bytes of its serials (default: a free range)", false },
+    PIN_SOURCE_OPT("server"),
     { 0 },
 };
 
 extern const struct cmd cmd_product_add;
 const struct cmd cmd_product_add = {
     "product add",
-    "NAME --chip CHIP --scheme SCHEME [--psk] [--lock LEVEL] [--model N] [--serials FIRST-LAST]",
+    "NAME --chip CHIP --scheme SCHEME [--psk] [--sign-all yes|no] [--field-sign-up] [--lock LEVEL] [--model N] "
+    "[--serials FIRST-LAST] [--pin-source SOURCE]",
     "add a product: what its devices are, and which serials they get",
     "A product never changes; adding it again with the same values does nothing.\n"
+    "Schemes, and what must be there before:\n"
+    "  sealed        a key pair for each device; nothing\n"
+    "  sealed-fleet  one key pair for the fleet, which can be rotated; `key new --ra` and `key new --backup-ra`\n"
+    "  identity      the fleet's key pair, and a key of its own that each chip makes and signs with; `key new --ra`\n"
+    "  secret        a secret key for each device, stored wrapped; nothing\n"
+    "  derived       the same, derived from the line's master and stored nowhere; the master, which `init` makes\n"
+    "  session       the fleet's key pair; its frames name no device; `key new --ra`\n"
+    "  signup        as identity, and each first frame carries that key; `key new --ra`\n"
+    "A fleet's first key, of epoch 1, is made here, in the server token.\n"
     "Lock levels, and what they protect from who holds the device in his hands:\n"
     "  0  nothing: OTP and flash can be read, the flash can be written\n"
     "  1  the flash can't be read; OTP is not protected: going back to level 0 erases the flash and keeps OTP\n"
     "  2  flash and OTP can't be read, for ever; no rework either.  Needs a slot with a console\n"
     "On an STM32F407, levels 1 and 2 end all programming of OTP: the device can't record its retirement there any more.\n"
-    "A pre-shared key (--psk) is secret only at level 2.  Without --lock, it asks if it can, and takes 0 if it can't.\n",
+    "A pre-shared key (--psk), and the keys of identity, secret, derived and signup, are secret only at level 2.\n"
+    "Without --lock, it asks if it can, and takes 0 if it can't.\n",
     options,
     CMD_RECORDS,
     run,

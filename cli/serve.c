@@ -52,7 +52,7 @@ static enum err_code serve_http(struct serving *s, struct err *e)
                                         .verifier = make_verifier,
                                         .show = show,
                                         .io = s,
-                                        .down = &down_none,
+                                        .down = &down_verifier,
                                         .metrics = s->worker->metrics };
     struct engine *engine = NULL;
     enum err_code rc = engine_open(&engine, &parts, e);

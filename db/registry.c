@@ -154,6 +154,11 @@ void registry_batch_drop(struct registry *r)
     sql_rollback(r->sql);
 }
 
+bool registry_batch_is_open(const struct registry *r)
+{
+    return r->batch;
+}
+
 void registry_clock(struct registry *r, uint64_t (*now_ms)(void *io), void *io)
 {
     r->now_ms = now_ms != NULL ? now_ms : wall_ms;

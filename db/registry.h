@@ -45,6 +45,7 @@ void registry_clock(struct registry *r, uint64_t (*now_ms)(void *io), void *io);
 enum err_code registry_batch_begin(struct registry *r, struct err *e);
 enum err_code registry_batch_commit(struct registry *r, struct err *e);
 void registry_batch_drop(struct registry *r);
+bool registry_batch_is_open(const struct registry *r);
 
 /* ---- products ---- */
 

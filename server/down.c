@@ -16,9 +16,11 @@ bool down_add(struct down_list *list, const uint8_t *frame, size_t len)
     return true;
 }
 
-static enum err_code nothing(void *io, const struct opened_frame *opened, size_t n, struct down_list *list, struct err *e)
+static enum err_code nothing(void *io, struct verifier *v, const struct opened_frame *opened, size_t n,
+                             struct down_list *list, struct err *e)
 {
     (void)io;
+    (void)v;
     (void)opened;
     (void)n;
     (void)list;
@@ -26,4 +28,37 @@ static enum err_code nothing(void *io, const struct opened_frame *opened, size_t
     return ERR_OK;
 }
 
+/* A fleet's ROTATE serves all its devices of one request. */
+static bool is_listed(const struct down_list *list, const uint8_t *frame, size_t len)
+{
+    for (size_t at = 0; at < list->len;) {
+        const size_t n = (size_t)list->bytes[at] << 8 | list->bytes[at + 1];
+        if (n == len && memcmp(list->bytes + at + 2, frame, len) == 0)
+            return true;
+        at += 2 + n;
+    }
+    return false;
+}
+
+static void add_once(void *io, const uint8_t *frame, size_t len)
+{
+    struct down_list *list = io;
+
+    if (!is_listed(list, frame, len))
+        (void)down_add(list, frame, len); /* no room: it waits for the sender's next request */
+}
+
+static enum err_code of_verifier(void *io, struct verifier *v, const struct opened_frame *opened, size_t n,
+                                 struct down_list *list, struct err *e)
+{
+    const struct frame_sink sink = { add_once, list };
+    enum err_code rc = ERR_OK;
+
+    (void)io;
+    for (size_t i = 0; i < n && rc == ERR_OK; i++)
+        rc = verifier_down(v, &opened[i], &sink, e);
+    return rc;
+}
+
+const struct down_source down_verifier = { .waiting = of_verifier, .io = NULL };
 const struct down_source down_none = { .waiting = nothing, .io = NULL };

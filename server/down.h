@@ -24,10 +24,12 @@ bool down_add(struct down_list *list, const uint8_t *frame, size_t len);
  * after its transaction was committed and outside any: a DOWN counter is to be committed before its frame is made.
  * Not ERR_OK: the receipts are given all the same, without frames. */
 struct down_source {
-    enum err_code (*waiting)(void *io, const struct opened_frame *opened, size_t n, struct down_list *list, struct err *e);
+    enum err_code (*waiting)(void *io, struct verifier *v, const struct opened_frame *opened, size_t n,
+                             struct down_list *list, struct err *e);
     void *io;
 };
 
-extern const struct down_source down_none; /* nothing ever waits */
+extern const struct down_source down_none;     /* nothing ever waits */
+extern const struct down_source down_verifier; /* ROTATE and REKEY: verifier_down, each frame once */
 
 #endif

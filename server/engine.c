@@ -76,7 +76,7 @@ static void put_down(struct engine *g, struct answer *a)
 
     g->down.len = 0;
     g->down.n = 0;
-    if (g->body.n == 0 || g->p.down->waiting(g->p.down->io, g->opened, g->body.n, &g->down, &e) != ERR_OK)
+    if (g->body.n == 0 || g->p.down->waiting(g->p.down->io, g->verifier, g->opened, g->body.n, &g->down, &e) != ERR_OK)
         return;
     memcpy(a->bytes + a->len, g->down.bytes, g->down.len);
     a->len += g->down.len;
@@ -89,16 +89,16 @@ static void put_down(struct engine *g, struct answer *a)
 static bool is_of_one_device(const struct err *e)
 {
     return e->fault == &verifier_fault[VERIFIER_KEY_ROWS] || e->fault == &verifier_fault[VERIFIER_OTHER_KEK] ||
-           e->fault == &hsm_fault[HSM_BLOB_BAD];
+           e->fault == &verifier_fault[VERIFIER_FLEET_KEY] || e->fault == &hsm_fault[HSM_BLOB_BAD];
 }
 
-static enum err_code open_frames(struct engine *g, struct err *e)
+static enum err_code open_frames(struct engine *g, uint16_t fleet, struct err *e)
 {
     enum err_code rc = ERR_OK;
 
     for (size_t i = 0; i < g->body.n && rc == ERR_OK; i++) {
         struct opened_frame *o = &g->opened[i];
-        rc = verifier_frame(g->verifier, g->body.frame[i].at, g->body.frame[i].len, o, e);
+        rc = verifier_frame_of(g->verifier, fleet, g->body.frame[i].at, g->body.frame[i].len, o, e);
         if (rc != ERR_OK && is_of_one_device(e)) {
             o->reason = e->fault->name;
             rc = ERR_OK;
@@ -108,14 +108,14 @@ static enum err_code open_frames(struct engine *g, struct err *e)
 }
 
 /* One transaction; after a failure the verifier may know sessions that the registry does not. */
-static enum err_code record_all(struct engine *g, struct err *e)
+static enum err_code record_all(struct engine *g, uint16_t fleet, struct err *e)
 {
     struct err second;
     enum err_code rc = registry_batch_begin(g->p.registry, e);
 
     if (rc != ERR_OK)
         return rc;
-    if ((rc = open_frames(g, e)) != ERR_OK)
+    if ((rc = open_frames(g, fleet, e)) != ERR_OK)
         registry_batch_drop(g->p.registry);
     else
         rc = registry_batch_commit(g->p.registry, e);
@@ -152,14 +152,14 @@ static void count(struct engine *g)
     }
 }
 
-static enum err_code answer_all(struct engine *g, struct answer *a, struct err *e)
+static enum err_code answer_all(struct engine *g, uint16_t fleet, struct answer *a, struct err *e)
 {
     enum err_code rc = ERR_OK;
 
     if (g->verifier == NULL)
         rc = g->p.verifier(g->p.io, &g->verifier, e);
     if (rc == ERR_OK && g->body.n > 0)
-        rc = record_all(g, e);
+        rc = record_all(g, fleet, e);
     if (rc != ERR_OK)
         return rc;
     count(g);
@@ -172,10 +172,9 @@ static enum err_code answer_all(struct engine *g, struct answer *a, struct err *
 enum engine_result engine_request(struct engine *g, long fleet, const uint8_t *body, size_t len, struct answer *answer,
                                   struct err *e)
 {
-    (void)fleet; /* a frame of scheme 1 names its device; the schemes with fleet keys will want to know */
     if (!body_parse(body, len, &g->body))
         return ENGINE_BAD_BODY;
-    const enum err_code rc = answer_all(g, answer, e);
+    const enum err_code rc = answer_all(g, fleet == NO_FLEET ? 0 : (uint16_t)fleet, answer, e);
     for (size_t i = 0; i < g->body.n; i++)
         bytes_wipe(g->opened[i].data, sizeof g->opened[i].data);
     return rc == ERR_OK ? ENGINE_ANSWER : ENGINE_FAILED;

@@ -11,6 +11,7 @@ enum {
     LIMIT_MS = 60000,
     LIMIT_MAX_MS = 600000 /* a challenge's life: docs/protocol.md, "Proof" */,
     SILENT_MS = 5000,
+    UNFINISHED_MAX = 64,
     AGAIN_MS = 1000 /* longer than a start with its proof takes: a device that is at it is not disturbed */
 };
 
@@ -35,7 +36,7 @@ static enum err_code ask(struct task *t, const struct console_question *like, st
 
 static enum err_code prove(const struct task *t, const struct device *d, const uint8_t *frame, size_t len, struct err *e)
 {
-    return t->s->prove(t->s->prove_io, d->serial, frame, len, t->challenge, d->image_sha256, e);
+    return device_prove(t, d, frame, len, t->challenge, e);
 }
 
 enum err_code console_take(struct task *t, struct err *e)
@@ -106,6 +107,44 @@ static enum err_code claimed(struct task *t, const struct frame *f, struct devic
     return rc == ERR_NOINPUT ? stranger(e, "a serial that nobody knows") : rc;
 }
 
+/* What can be a proof: a first frame, of which in 4 and 5 every frame is one. */
+static bool is_first(const struct frame *f)
+{
+    return f->form->kind == FRAME_OPEN || f->form == frame_data_boot;
+}
+
+struct unfinished {
+    uint64_t serial[UNFINISHED_MAX];
+    size_t n;
+};
+
+static enum err_code note(void *io, const struct device *d, struct err *e)
+{
+    struct unfinished *u = io;
+
+    (void)e;
+    if (u->n < UNFINISHED_MAX)
+        u->serial[u->n++] = d->serial;
+    return ERR_OK;
+}
+
+/* Its frame names nobody: it can only be one that waits to be finished, and each is tried.  The image is in the proof, so
+ * that it opens as one device's alone. */
+static enum err_code nameless(struct task *t, const uint8_t *frame, size_t len, struct device *d, struct err *e)
+{
+    struct registry *r = t->s->registry;
+    struct unfinished u = { .n = 0 };
+    enum err_code rc;
+
+    if ((rc = registry_devices(r, t->s->product->name, DEV_PROVED, note, &u, e)) != ERR_OK ||
+        (rc = registry_devices(r, t->s->product->name, DEV_LOCKED, note, &u, e)) != ERR_OK)
+        return rc;
+    for (size_t i = 0; i < u.n; i++)
+        if ((rc = registry_device(r, u.serial[i], d, e)) != ERR_OK || (rc = prove(t, d, frame, len, e)) != ERR_NO)
+            return rc;
+    return stranger(e, "no device that waits to be finished");
+}
+
 /* A device that was given up is told so on its word: nothing is done with it.  One that is not at level 2 is silent for
  * another reason: a cable. */
 static enum err_code judge_any(void *io, unsigned rdp, const uint8_t *frame, size_t len, struct err *e)
@@ -115,11 +154,11 @@ static enum err_code judge_any(void *io, unsigned rdp, const uint8_t *frame, siz
     struct frame f;
     enum err_code rc;
 
-    if (frame_parse(frame, len, &f) != FRAME_OK || f.form->kind != FRAME_OPEN || f.kid == NULL)
+    if (frame_parse(frame, len, &f) != FRAME_OK || !is_first(&f))
         return stranger(e, "a proof that is none");
-    if ((rc = claimed(t, &f, &d, e)) != ERR_OK)
+    if ((rc = f.kid != NULL ? claimed(t, &f, &d, e) : nameless(t, frame, len, &d, e)) != ERR_OK)
         return rc;
-    if (d.state != DEV_QUARANTINED && d.state != DEV_VOID && (rc = prove(t, &d, frame, len, e)) != ERR_OK)
+    if (f.kid != NULL && d.state != DEV_QUARANTINED && d.state != DEV_VOID && (rc = prove(t, &d, frame, len, e)) != ERR_OK)
         return rc;
     if (strcmp(d.product, t->s->product->name) != 0)
         return err_set(e, &db_fault[DB_UID_OTHER_PRODUCT], "exam", NULL, 0, "device %016llx of product '%s'",

@@ -79,4 +79,13 @@ const struct fault station_fault[STATION_FAULTS] = {
                                   "seat the board anew, then repeat with the same board", FATE_BY_CODE },
     [STATION_LOCK_MISSING] = { "lock-missing", ERR_INCOMPLETE, "the lock was ordered, and the chip is not locked",
                                "repeat with the same board", FATE_BY_CODE },
+    [STATION_PRODUCT_KEYS] = { "product-keys", ERR_CONFIG,
+                               "a key that all devices of this product share is not here; nothing was burned",
+                               "open the registry and the token that the product was added with", FATE_BY_CODE },
+    [STATION_SEED_TORN] = { "seed-torn", ERR_DAMAGED, "the chip was cut while it burned its own seed",
+                            "set the board aside: it is quarantined; no key can be made on this chip any more",
+                            FATE_BY_CODE },
+    [STATION_OTHER_CHIP_KEY] = { "chip-key-other", ERR_DAMAGED,
+                                 "the chip tells another key than before, or one that another device has",
+                                 "set the board aside: it is quarantined; report it if it happens twice", FATE_BY_CODE },
 };

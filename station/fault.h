@@ -39,6 +39,9 @@ enum station_fault_id {
     STATION_UNSTEADY,        /* two looks at the chip say different things; nothing was burned */
     STATION_UNSTEADY_BURNED, /* the same, under an intent */
     STATION_LOCK_MISSING,    /* the lock was ordered, and is not there */
+    STATION_PRODUCT_KEYS,    /* fleet key, rotation authority or master of the product */
+    STATION_SEED_TORN,       /* the chip can't make a key any more */
+    STATION_OTHER_CHIP_KEY,  /* it tells another key than before, or another device's */
     STATION_FAULTS
 };
 

@@ -14,12 +14,10 @@ struct cells {
 
 static uint32_t cells_of_a_new_image(const struct task *t)
 {
-    const struct scheme *s = scheme_by_id(t->s->product->scheme);
     uint32_t unused = 0;
 
     for (unsigned i = 0; i < SLOTS; i++)
-        if (s->slot[i] == SLOT_UNUSED || (s->optional[i] && !(i == s->secret && task_has_secret(t))))
-            unused++;
+        unused += slot_rule(t->s->product, i).from == FROM_NOTHING;
     return (OTP_IMAGE_LEN - unused * SLOT_LEN) / t->s->chip->desc->otp.cell;
 }
 

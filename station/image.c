@@ -1,40 +1,72 @@
 /* The one image of a device: made once, and afterwards only made again. */
 #include <string.h>
 
+#include "db/fleet.h"
 #include "protocol/bytes.h"
+#include "protocol/derive.h"
 #include "station/task.h"
 
-static const struct wrapped_key *of_role(const struct wrapped_key *key, size_t n, const char *role)
+struct source { /* what the slots of one image are filled from */
+    struct task *t;
+    struct wrapped_key key[REG_KEYS_MAX];
+    size_t n;
+};
+
+static enum err_code of_role(const struct source *s, const char *role, const struct wrapped_key **k, struct err *e)
 {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(key[i].role, role) == 0)
-            return &key[i];
-    return NULL;
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->key[i].role, role) == 0) {
+            *k = &s->key[i];
+            return ERR_OK;
+        }
+    return err_set(e, &station_fault[STATION_KEY_ROWS], "image", NULL, 0, "device %016llx has no key '%s'",
+                   (unsigned long long)s->t->device.serial, role);
 }
 
-static enum err_code get_keys(struct task *t, struct wrapped_key key[REG_KEYS_MAX], const struct wrapped_key **pair,
-                              const struct wrapped_key **secret, struct err *e)
+/* The keys are those of the scheme, neither more nor less: also where only one of them is needed again. */
+static enum err_code get_keys(struct source *s, struct err *e)
 {
-    size_t n = 0;
-    enum err_code rc = registry_keys(t->s->registry, t->device.serial, key, &n, e);
+    const struct station *st = s->t->s;
+    const struct wrapped_key *k;
+    size_t wanted = 0;
+    enum err_code rc = registry_keys(st->registry, s->t->device.serial, s->key, &s->n, e);
+
+    for (unsigned i = 0; i < SLOTS && rc == ERR_OK; i++) {
+        const char *role = slot_rule(st->product, i).role;
+        if (role != NULL && (rc = of_role(s, role, &k, e)) == ERR_OK)
+            wanted++;
+    }
+    if (rc == ERR_OK && s->n != wanted)
+        rc = err_set(e, &station_fault[STATION_KEY_ROWS], "image", NULL, 0, "device %016llx, %zu keys",
+                     (unsigned long long)s->t->device.serial, s->n);
+    return rc;
+}
+
+/* ---- one slot from its source ---- */
+
+static enum err_code from_pair(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e)
+{
+    const struct wrapped_key *k = NULL;
+    enum err_code rc = of_role(s, rule.role, &k, e);
+
+    if (rc == ERR_OK)
+        memcpy(out, k->public_x, SLOT_LEN);
+    return rc;
+}
+
+static enum err_code from_secret(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e)
+{
+    const struct task *t = s->t;
+    const struct wrapped_key *k = NULL;
+    struct hsm_blob blob = { .len = 0 };
+    struct hsm_key *kek = NULL;
+    uint8_t kcv[3];
+    enum err_code rc = of_role(s, rule.role, &k, e);
 
     if (rc != ERR_OK)
         return rc;
-    *pair = of_role(key, n, "server");
-    *secret = of_role(key, n, "psk");
-    if (*pair == NULL || (*secret != NULL) != task_has_secret(t))
-        return err_set(e, &station_fault[STATION_KEY_ROWS], "image", NULL, 0, "device %016llx, %zu keys",
-                       (unsigned long long)t->device.serial, n);
-    return ERR_OK;
-}
-
-static enum err_code get_secret(struct task *t, const struct wrapped_key *k, uint8_t out[SLOT_LEN], struct err *e)
-{
-    struct hsm_blob blob = { .len = k->blob_len, .mechanism = k->mechanism };
-    struct hsm_key *kek = NULL;
-    uint8_t kcv[3];
-    enum err_code rc;
-
+    blob.len = k->blob_len;
+    blob.mechanism = k->mechanism;
     memcpy(blob.bytes, k->blob, sizeof k->blob);
     memcpy(blob.profile, k->profile, sizeof blob.profile);
     if ((rc = hsm_key_find(t->s->line, HSM_KEK_SECRET, k->kek, &kek, e)) == ERR_OK &&
@@ -49,40 +81,145 @@ static enum err_code get_secret(struct task *t, const struct wrapped_key *k, uin
     return rc;
 }
 
-/* Before the intent: from the row, the product and the keys. */
-static enum err_code encode(struct task *t, const struct wrapped_key *pair, const uint8_t secret[SLOT_LEN], struct err *e)
+static enum err_code from_master(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e)
 {
+    const struct task *t = s->t;
+    const struct master_label label = slots_master(t->s->product);
+    uint8_t serial[OTP_SERIAL_LEN], input[DERIVE_ROOT_INPUT_LEN];
+    struct hsm_key *master = NULL;
+    enum err_code rc = hsm_key_find(t->s->line, HSM_MASTER, label.text, &master, e);
+
+    (void)rule;
+    put32(serial, (uint32_t)(t->device.serial >> 32));
+    put32(serial + 4, (uint32_t)t->device.serial);
+    derive_root_input(serial, input);
+    if (rc == ERR_OK)
+        rc = hsm_derive(master, input, out, e);
+    hsm_key_free(master);
+    return rc;
+}
+
+static enum err_code from_fleet(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e)
+{
+    const struct product *p = s->t->s->product;
+    struct fleet_key k;
+    enum err_code rc = registry_fleet_key_get(s->t->s->registry, p->fleet, p->epoch, &k, e);
+
+    (void)rule;
+    if (rc == ERR_OK)
+        memcpy(out, k.x, SLOT_LEN);
+    return rc;
+}
+
+static enum err_code authority(const struct source *s, bool has, const uint8_t x[32], uint8_t out[SLOT_LEN], struct err *e)
+{
+    if (!has)
+        return err_set(e, &station_fault[STATION_IMAGE], "image", NULL, 0, "product '%s' has no rotation authority",
+                       s->t->s->product->name);
+    memcpy(out, x, SLOT_LEN);
+    return ERR_OK;
+}
+
+static enum err_code from_ra(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e)
+{
+    (void)rule;
+    return authority(s, s->t->s->product->has_ra, s->t->s->product->ra_x, out, e);
+}
+
+static enum err_code from_backup_ra(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e)
+{
+    (void)rule;
+    return authority(s, s->t->s->product->has_backup_ra, s->t->s->product->backup_ra_x, out, e);
+}
+
+typedef enum err_code from(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e);
+static from *const fetch[] = {
+    [FROM_PAIR] = from_pair,   [FROM_SECRET] = from_secret, [FROM_MASTER] = from_master,
+    [FROM_FLEET] = from_fleet, [FROM_RA] = from_ra,         [FROM_BACKUP_RA] = from_backup_ra,
+};
+
+static enum err_code fill(const struct source *s, unsigned slot, uint8_t out[SLOT_LEN], struct err *e)
+{
+    const struct slot_rule rule = slot_rule(s->t->s->product, slot);
+
+    memset(out, 0xFF, SLOT_LEN);
+    return rule.from == FROM_NOTHING || rule.from == FROM_CHIP ? ERR_OK : fetch[rule.from](s, rule, out, e);
+}
+
+/* Shared by all devices of the product; of a master only that the token holds it. */
+static enum err_code is_there(const struct source *s, struct slot_rule rule, unsigned slot, struct err *e)
+{
+    struct hsm_key *master = NULL;
+    uint8_t x[SLOT_LEN];
+    enum err_code rc = ERR_OK;
+
+    if (rule.from == FROM_FLEET || rule.from == FROM_RA || rule.from == FROM_BACKUP_RA)
+        rc = fill(s, slot, x, e);
+    else if (rule.from == FROM_MASTER && s->t->s->line != NULL)
+        rc = hsm_key_find(s->t->s->line, HSM_MASTER, slots_master(s->t->s->product).text, &master, e);
+    hsm_key_free(master);
+    return rc;
+}
+
+enum err_code image_sources(struct task *t, struct err *e)
+{
+    const struct source s = { .t = t };
+    enum err_code rc = ERR_OK;
+
+    for (unsigned i = 0; i < SLOTS && rc == ERR_OK; i++)
+        rc = is_there(&s, slot_rule(t->s->product, i), i, e);
+    if (rc != ERR_NOINPUT && rc != ERR_UNAVAILABLE)
+        return rc;
+    const struct err was = *e;
+    return err_set(e, &station_fault[STATION_PRODUCT_KEYS], was.op, was.source, was.native, "product '%s': %s",
+                   t->s->product->name, was.subject);
+}
+
+/* ---- the image ---- */
+
+/* Before the intent: from the row, the product and the keys.  What the chip makes stays a hole. */
+static enum err_code encode(const struct source *s, struct err *e)
+{
+    struct task *t = s->t;
     const struct product *p = t->s->product;
     struct otp_image in = { .scheme = p->scheme,
                             .suite = p->suite,
                             .fleet = p->fleet,
                             .model = p->model,
                             .policy = p->policy,
+                            .epoch = p->epoch,
                             .day = t->device.day,
                             .station = t->device.station };
-    enum otp_result r;
+    struct otp_image_span hole[OTP_HOLES_MAX];
+    size_t holes;
+    enum otp_result r = OTP_OK;
+    enum err_code rc = ERR_OK;
 
     put32(in.serial, (uint32_t)(t->device.serial >> 32));
     put32(in.serial + 4, (uint32_t)t->device.serial);
-    memset(in.slot, 0xFF, sizeof in.slot);
-    memcpy(in.slot[0], pair->public_x, SLOT_LEN);
-    if (task_has_secret(t))
-        memcpy(in.slot[scheme_by_id(p->scheme)->secret], secret, SLOT_LEN);
-    r = otp_image_encode(t->s->crypto, &in, t->image);
+    for (unsigned i = 0; i < SLOTS && rc == ERR_OK; i++)
+        rc = fill(s, i, in.slot[i], e);
+    if (rc == ERR_OK && (r = otp_image_draft(t->s->crypto, &in, t->image, hole, &holes)) != OTP_OK)
+        rc = err_set(e, &station_fault[STATION_IMAGE], "image", NULL, 0, "%s", otp_result_name(r));
     bytes_wipe(&in, sizeof in);
-    if (r != OTP_OK)
-        return err_set(e, &station_fault[STATION_IMAGE], "image", NULL, 0, "%s", otp_result_name(r));
-    return ERR_OK;
+    return rc;
 }
 
-/* After it: the journal's bytes and the secret; nothing is computed anew. */
-static enum err_code restore(struct task *t, const uint8_t secret[SLOT_LEN], struct err *e)
+/* After it: the journal's bytes and the secret; nothing else is computed anew. */
+static enum err_code restore(const struct source *s, struct err *e)
 {
+    struct task *t = s->t;
     uint8_t now[SHA256_LEN];
+    enum err_code rc;
 
     memcpy(t->image, t->device.image, sizeof t->image);
-    if (task_has_secret(t))
-        memcpy(t->image + OTP_OFF_SLOT + scheme_by_id(t->s->product->scheme)->secret * SLOT_LEN, secret, SLOT_LEN);
+    if (slots_chip_makes_key(t->s->product)) /* only the chip can make more of it */
+        return ERR_OK;
+    if (task_has_secret(t)) {
+        const unsigned secret = scheme_by_id(t->s->product->scheme)->secret;
+        if ((rc = fill(s, secret, t->image + OTP_OFF_SLOT + secret * SLOT_LEN, e)) != ERR_OK)
+            return rc;
+    }
     if (!otp_image_digest(t->s->crypto, t->image, now))
         return err_set(e, &station_fault[STATION_CRYPTO], "SHA-256", NULL, 0, "image");
     if (!bytes_equal(now, t->device.image_sha256, sizeof now) ||
@@ -94,19 +231,16 @@ static enum err_code restore(struct task *t, const uint8_t secret[SLOT_LEN], str
 
 enum err_code image_make(struct task *t, struct err *e)
 {
-    struct wrapped_key key[REG_KEYS_MAX];
-    const struct wrapped_key *pair = NULL, *psk = NULL;
-    uint8_t secret[SLOT_LEN];
+    struct source s = { .t = t };
     enum err_code rc;
 
     if (t->has_image)
         return ERR_OK;
-    if ((rc = get_keys(t, key, &pair, &psk, e)) != ERR_OK || (psk != NULL && (rc = get_secret(t, psk, secret, e)) != ERR_OK))
-        goto out;
-    rc = t->device.has_image ? restore(t, secret, e) : encode(t, pair, secret, e);
+    if ((rc = get_keys(&s, e)) == ERR_OK)
+        rc = t->device.has_image ? restore(&s, e) : encode(&s, e);
     t->has_image = rc == ERR_OK;
-out:
-    bytes_wipe(secret, sizeof secret);
+    if (rc != ERR_OK)
+        image_wipe(t);
     return rc;
 }
 

@@ -52,7 +52,7 @@ static enum err_code reserve(struct task *t, struct err *e)
 
 bool task_has_secret(const struct task *t)
 {
-    return (t->s->product->policy & POLICY_PSK) != 0;
+    return slots_line_has_secret(t->s->product);
 }
 
 static enum err_code fill(struct wrapped_key *k, const char *role, const struct hsm_blob *blob, const char *kek_label,
@@ -77,7 +77,7 @@ static enum err_code digest(const struct task *t, const char *label, const uint8
     return ERR_OK;
 }
 
-static enum err_code new_pair(struct task *t, struct wrapped_key *k, struct err *e)
+static enum err_code new_pair(struct task *t, const char *role, struct wrapped_key *k, struct err *e)
 {
     struct hsm_key *kek = NULL;
     struct hsm_blob blob;
@@ -86,7 +86,7 @@ static enum err_code new_pair(struct task *t, struct wrapped_key *k, struct err 
 
     if ((rc = hsm_key_find(t->s->line, HSM_KEK, "kek", &kek, e)) == ERR_OK &&
         (rc = hsm_device_key_new(t->s->line, kek, pkR, &blob, e)) == ERR_OK &&
-        (rc = fill(k, "server", &blob, "kek", kek, e)) == ERR_OK) {
+        (rc = fill(k, role, &blob, "kek", kek, e)) == ERR_OK) {
         memcpy(k->public_x, pkR + 1, sizeof k->public_x);
         rc = digest(t, "", k->public_x, k->digest, e);
     }
@@ -95,7 +95,7 @@ static enum err_code new_pair(struct task *t, struct wrapped_key *k, struct err 
 }
 
 /* Its value is fetched again for the image: what is burned is then what the wrapped form gives back. */
-static enum err_code new_secret(struct task *t, struct wrapped_key *k, struct err *e)
+static enum err_code new_secret(struct task *t, const char *role, struct wrapped_key *k, struct err *e)
 {
     struct hsm_key *kek = NULL;
     struct hsm_blob blob;
@@ -104,22 +104,38 @@ static enum err_code new_secret(struct task *t, struct wrapped_key *k, struct er
 
     if ((rc = hsm_key_find(t->s->line, HSM_KEK_SECRET, "kek-secret", &kek, e)) == ERR_OK &&
         (rc = hsm_device_secret_new(t->s->line, kek, secret, &blob, e)) == ERR_OK &&
-        (rc = fill(k, "psk", &blob, "kek-secret", kek, e)) == ERR_OK)
+        (rc = fill(k, role, &blob, "kek-secret", kek, e)) == ERR_OK)
         rc = digest(t, "fl1 key", secret, k->digest, e);
     bytes_wipe(secret, sizeof secret);
     hsm_key_free(kek);
     return rc;
 }
 
+/* What a slot's row says is drawn here; derived and shared keys are there already. */
+static enum err_code new_key(struct task *t, struct slot_rule rule, struct wrapped_key *key, size_t *n, struct err *e)
+{
+    enum err_code rc;
+
+    if (rule.role == NULL)
+        return ERR_OK;
+    if (rule.from == FROM_PAIR)
+        rc = new_pair(t, rule.role, &key[*n], e);
+    else
+        rc = new_secret(t, rule.role, &key[*n], e);
+    *n += rc == ERR_OK;
+    return rc;
+}
+
 enum err_code key_make(struct task *t, struct err *e)
 {
     struct wrapped_key key[REG_KEYS_MAX];
-    const size_t n = task_has_secret(t) ? 2 : 1;
-    enum err_code rc;
+    size_t n = 0;
+    enum err_code rc = ERR_OK;
 
     memset(key, 0, sizeof key);
-    if ((rc = new_pair(t, &key[0], e)) != ERR_OK || (n == 2 && (rc = new_secret(t, &key[1], e)) != ERR_OK) ||
-        (rc = registry_keyed(t->s->registry, t->device.serial, key, n, e)) != ERR_OK)
+    for (unsigned i = 0; i < SLOTS && rc == ERR_OK; i++)
+        rc = new_key(t, slot_rule(t->s->product, i), key, &n, e);
+    if (rc != ERR_OK || (rc = registry_keyed(t->s->registry, t->device.serial, key, n, e)) != ERR_OK)
         return rc;
     t->device.state = t->r->state = DEV_KEYED;
     return ERR_OK;

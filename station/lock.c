@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "db/device_key.h"
 #include "station/task.h"
 
 /* The image's blocks; run-time cells lie behind them (protocol/otp_cells.h) and must stay open. */
@@ -67,7 +68,24 @@ enum err_code lock_step(struct task *t, struct err *e)
     return rc == ERR_OK ? task_advance(t, DEV_PROVED, DEV_LOCKED, detail, e) : rc;
 }
 
+/* What the chip told when it was asked is the device's key from now on. */
+static enum err_code pin_and_finish(struct task *t, struct err *e)
+{
+    enum device_key_state state;
+    uint8_t x[P256_LEN];
+    enum err_code rc = registry_device_key(t->s->registry, t->device.serial, x, &state, e);
+
+    if (rc == ERR_OK && state == DEVICE_KEY_NONE)
+        rc = err_set(e, &station_fault[STATION_KEY_ROWS], "record", NULL, 0, "device %016llx has no key of its own",
+                     (unsigned long long)t->device.serial);
+    if (rc == ERR_OK && (rc = registry_done_pinned(t->s->registry, t->device.serial, x, NULL, e)) == ERR_OK)
+        t->device.state = t->r->state = DEV_DONE;
+    return rc;
+}
+
 enum err_code record_step(struct task *t, struct err *e)
 {
+    if (slots_chip_makes_key(t->s->product) && t->device.state == DEV_LOCKED)
+        return pin_and_finish(t, e);
     return task_advance(t, DEV_LOCKED, DEV_DONE, NULL, e);
 }

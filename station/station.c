@@ -16,6 +16,7 @@ static const struct {
     [STEP_EXAM] = { "exam", exam_step },
     [STEP_KEY] = { "key", key_step },
     [STEP_INTENT] = { "intent", intent_step },
+    [STEP_CHIP_KEY] = { "chip_key", chip_key_step },
     [STEP_BURN] = { "burn", burn_step },
     [STEP_FIRMWARE] = { "firmware", firmware_step },
     [STEP_PROOF] = { "proof", proof_step },

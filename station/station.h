@@ -24,7 +24,8 @@ enum station_step { /* in order; also the rows of `make bench` */
                     STEP_EXAM, /* entrance exam: OTP blank or ours, flash writable, identity sane */
                     STEP_KEY,  /* serial reserved, key born and wrapped, recorded */
                     STEP_INTENT,
-                    STEP_BURN, /* burned and read back */
+                    STEP_CHIP_KEY, /* schemes whose chip makes its key: firmware first, then that; else nothing */
+                    STEP_BURN,     /* burned and read back */
                     STEP_FIRMWARE,
                     STEP_PROOF,
                     STEP_LOCK,

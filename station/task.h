@@ -2,10 +2,12 @@
 #ifndef STATION_TASK_H
 #define STATION_TASK_H
 
+#include "protocol/mailbox.h"
 #include "protocol/otp_image.h"
 #include "station/console.h"
 #include "station/fault.h"
 #include "station/recovery.h"
+#include "station/slots.h"
 #include "station/station.h"
 
 struct task {
@@ -16,6 +18,7 @@ struct task {
     enum otp_found found;
     const struct recovery_row *way;
     uint32_t mailbox; /* its address */
+    bool flashed;     /* the firmware is written, by this run */
     bool begun;       /* a cell is burned: by this run, or by one before it */
     struct console console;
     uint8_t challenge[LOCAL_CHALLENGE_LEN]; /* sent over it; used once */
@@ -28,8 +31,8 @@ typedef enum err_code task_step(struct task *t, struct err *e);
 
 /* ---- steps, in the order of enum station_step; each leaves the journal true ---- */
 
-task_step probe_step, exam_step, key_step, intent_step, burn_step, firmware_step, proof_step, lock_step, console_step,
-    record_step;
+task_step probe_step, exam_step, key_step, intent_step, chip_key_step, burn_step, firmware_step, proof_step, lock_step,
+    console_step, record_step;
 
 /* ---- shared ---- */
 
@@ -62,15 +65,39 @@ enum err_code find_silent(struct task *t, struct err *e);
 /* Does the part's flash hold the firmware? */
 enum err_code firmware_is_there(struct task *t, bool *same, struct err *e);
 
+/* One request through the mailbox: the firmware is started for it, and waited for. */
+struct mailbox_question {
+    const char *op; /* for faults */
+    enum mailbox_cmd cmd;
+    const uint8_t *data;
+    size_t len;
+};
+struct mailbox_answer {
+    uint8_t bytes[MAILBOX_LEN];
+    struct mailbox_view view; /* ANSWER or ERROR; points into bytes */
+};
+enum err_code mailbox_ask(struct task *t, const struct mailbox_question *q, struct mailbox_answer *a, struct err *e);
+/* What the device says in an ERROR, as a fault. */
+enum err_code mailbox_refused(const struct mailbox_view *v, const char *op, struct err *e);
+/* A half-written firmware that ran while power came back has left the note of its fault in RAM, and the whole one tells it
+ * at its first start: what it says after that is its own. */
+bool mailbox_is_old_note(const struct mailbox_answer *a);
+
+/* Does this frame prove the key of d?  As station_prove, over the image that the journal has of it. */
+enum err_code device_prove(const struct task *t, const struct device *d, const uint8_t *frame, size_t len,
+                           const uint8_t challenge[32], struct err *e);
+
 /* Blocks that lock_step locks: bit i = block i; 0 on parts without lock bytes. */
 uint32_t lock_blocks(const struct chip_desc *d);
 
 /* t->image from the device's fields and keys; or, once there is an intent, from the journal, and then exactly that one. */
 enum err_code image_make(struct task *t, struct err *e);
 void image_wipe(struct task *t);
+/* Before a serial is taken: the keys that all devices of the product share are there.  A plan has no token to look into. */
+enum err_code image_sources(struct task *t, struct err *e);
 
 /* Born in the token and recorded: RESERVED -> KEYED. */
 enum err_code key_make(struct task *t, struct err *e);
-bool task_has_secret(const struct task *t); /* the line makes and burns a secret for this product */
+bool task_has_secret(const struct task *t); /* the line knows what the secret slot of this product holds */
 
 #endif

@@ -11,4 +11,7 @@ const struct fault verifier_fault[VERIFIER_FAULTS] = {
                              "open the token that the registry names", FATE_BY_CODE },
     [VERIFIER_PROOF_REFUSED] = { "server-proof-refused", ERR_NO, "the proof does not open with the device's key",
                                  "take the board to the bench, and do not lock it", FATE_BY_CODE },
+    [VERIFIER_FLEET_KEY] = { "server-fleet-key", ERR_CONFIG,
+                             "the server's token does not hold a key that the registry names",
+                             "open the token that holds it, or retire the key", FATE_BY_CODE },
 };

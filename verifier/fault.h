@@ -11,6 +11,7 @@ enum verifier_fault_id {
     VERIFIER_KEY_ROWS, /* a device without the keys of its scheme */
     VERIFIER_OTHER_KEK,
     VERIFIER_PROOF_REFUSED,
+    VERIFIER_FLEET_KEY, /* the registry names a key that the token has not, or can't be used as it must */
     VERIFIER_FAULTS
 };
 

@@ -35,22 +35,47 @@ struct opened_frame {
      *   not-done        the device has not left the line; nothing is recorded, offer the frame again later
      *   no-session      DATA without its OPEN; nothing is recorded, offer it again once the OPEN was opened
      *   replay          other bytes were recorded at this place of the session; an alarm is
-     *   quarantined     opened and recorded, but withheld: no data here until an officer releases the device */
+     *   quarantined     opened and recorded, but withheld: no data here until an officer releases the device
+     *   no-key          no key in use of that epoch: it was retired, or never was
+     *   unpinned        3, 8: the registry holds no key to verify it with
+     *   key-conflict    8: signed with another key than the pinned one; both are quarantined now, with the device
+     *   key-known       8: a first key that is another device's, or was refused; nothing is pinned
+     *   clone           3, 8: another OPEN at that boot was recorded: it is kept as evidence, the device is quarantined
+     *   generation-ended  5: late, of a generation that a later one has ended; no alarm
+     *   flash-lost      5: under the initial generation again: no data, and verifier_down has the answer */
     const char *reason;
-    bool has_serial;
+    bool has_serial;              /* false also of what opened, where nobody says whose it is (scheme 6) */
     uint64_t serial;              /* known to be true only when status is OPENED or DUPLICATE; else as claimed */
     const char *scheme;           /* "sealed"; "" if unknown */
+    uint16_t fleet;               /* for verifier_down, like the next three; 0 unknown */
+    uint8_t epoch;                /* of an OPEN that names one; else 0 */
+    uint8_t gen;                  /* 5 */
+    uint32_t boot;                /* 24 bits; 0 where a frame has none */
     uint64_t counter;             /* 0 for an OPEN */
-    uint8_t data[FRAME_DATA_MAX]; /* OPENED and DUPLICATE: the application's bytes */
+    uint8_t data[FRAME_DATA_MAX]; /* OPENED and DUPLICATE: the application's bytes.  None of a duplicate whose key is gone */
     size_t len;
     char received[REG_TIME]; /* first receipt */
 };
 
 /* Open one frame of len bytes, any bytes at all.
- * ERR_OK: *out says what became of it.  Otherwise (token gone, disk full) nothing was recorded: offer the frame again. */
+ * fleet: where to look for the key of a frame that does not say whose it is, and for the session of DATA; 0: unknown, then
+ * at most 8 fleets with the frame's epoch are tried.  A frame that names its device needs none. ERR_OK: *out says what
+ * became of it.  Otherwise (token gone, disk full) nothing was recorded: offer the frame again. */
+enum err_code verifier_frame_of(struct verifier *v, uint16_t fleet, const uint8_t *frame, size_t len,
+                                struct opened_frame *out, struct err *e);
+/* The same of an unknown fleet. */
 enum err_code verifier_frame(struct verifier *v, const uint8_t *frame, size_t len, struct opened_frame *out, struct err *e);
 
-/* station_prove (station/station.h): io is a struct verifier.  Records nothing. */
+/* What goes back to the sender of this frame, which verifier_frame filled in and whose record is committed: the fleet's
+ * newest ROTATE for an OPEN of an older epoch, the pending REKEY of its device.  The same frame again gives the same. */
+struct frame_sink {
+    void (*add)(void *io, const uint8_t *frame, size_t len);
+    void *io;
+};
+enum err_code verifier_down(struct verifier *v, const struct opened_frame *o, const struct frame_sink *sink, struct err *e);
+
+/* station_prove (station/station.h): io is a struct verifier.  Records nothing.  The form is that of the device's product,
+ * and in 3 and 8 the key is the one that the chip made (registry_chip_made), be it pinned by now or not. */
 enum err_code verifier_prove(void *io, uint64_t serial, const uint8_t *frame, size_t len, const uint8_t challenge[32],
                              const uint8_t image_digest[32], struct err *e);
 

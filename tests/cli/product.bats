@@ -158,3 +158,81 @@ add() { # add NAME OPTION...: an l476 product
     fl product add --help
     prints "OTP is not protected" "for ever" "Needs a slot with a console" "secret only at level 2"
 }
+
+of() { # of SCHEME NAME OPTION...: an l476 product of that scheme
+    fl --json product add "$2" --chip stm32l476 --scheme "$1" "${@:3}"
+}
+
+@test "sealed-fleet: refused until both authorities are there; then the fleet's first key is made, once, and logged" {
+    of sealed-fleet meter
+    refuses 78 no-rotation-authority "key new --ra"
+    fl key new --ra
+    of sealed-fleet meter
+    refuses 78 no-backup-authority "key new --backup-ra"
+    fl --json product list
+    [ -z "$output" ]
+    fl key new --backup-ra
+    of sealed-fleet meter
+    succeeds
+    prints '"result":"added"' '"fleet":1' '"epoch":1' '"ra_x":"' '"backup_ra_x":"' '"master":null'
+    fl --json key list --role server
+    [ "$(grep -c '"label":"fleet/1/1"' <<<"$output")" = 1 ] || show
+    local x
+    x=$(json value "$(grep fleet/1/1 <<<"$output")")
+    of sealed-fleet meter
+    succeeds
+    prints '"result":"kept"'
+    fl audit list
+    [ "$(grep -c "fleet.key-added" <<<"$output")" = 1 ] || show
+    [ -z "$x" ] || prints "x=$x"
+    of sealed-fleet other
+    succeeds
+    prints '"fleet":2'
+    fl reconcile
+    succeeds
+}
+
+@test "a fleet key that is there already is taken: from key new, or from an add that was cut off" {
+    fl key new --ra
+    fl --json key new --fleet 1
+    succeeds
+    local made=$output
+    of session meter
+    succeeds
+    fl audit list
+    [ "$(grep -c "keys.made.*fleet/1/1=" <<<"$output")" = 1 ] || show
+    fl --json key new --fleet 1
+    [ "${output%,\"epoch\"*}" = "${made%,\"epoch\"*}" ] || show
+    fl reconcile
+    succeeds
+}
+
+@test "secret and derived need nothing but the master, and say what level 2 keeps" {
+    fl product add s --chip stm32f407 --scheme secret --lock 1
+    succeeds
+    tells "secret only at RDP level 2"
+    fl product add s2 --chip stm32l476 --scheme secret --lock 2
+    [[ $stderr != *"secret only at"* ]] || show
+    of derived d
+    succeeds
+    prints '"master":"1"' '"epoch":0' '"ra_x":null'
+    fl --json key list --role server
+    [[ $output != *fleet/* ]] || show
+    sed -i 's/^id = .*/id = 9/' "$T/fuseline.conf"
+    grep -q '^id = 9' "$T/fuseline.conf" || printf '[station]\nid = 9\n' >>"$T/fuseline.conf"
+    of derived d9
+    refuses 78 no-master "master/9"
+}
+
+@test "an option of another scheme: 64, and nothing is made" {
+    fl key new --ra
+    local o
+    for o in "secret --psk" "derived --sign-all=yes" "session --field-sign-up" "sealed --sign-all=no"; do
+        of ${o%% *} p ${o#* }
+        refuses 64 product-option "${o%% *}"
+    done
+    fl --json product list
+    [ -z "$output" ]
+    fl --json key list --role server
+    [[ $output != *fleet/* ]] || show
+}

@@ -44,9 +44,11 @@ static enum err_code show(void *io, const struct opened_frame *o, struct err *er
     return ERR_OK;
 }
 
-static enum err_code waiting(void *io, const struct opened_frame *o, size_t n, struct down_list *list, struct err *err)
+static enum err_code waiting(void *io, struct verifier *v, const struct opened_frame *o, size_t n, struct down_list *list,
+                             struct err *err)
 {
     (void)io;
+    (void)v;
     (void)o;
     down.asked++;
     down.n = (unsigned)n;

@@ -124,9 +124,9 @@ static inline void far_proves(const uint8_t *image, const uint8_t challenge[32])
     const uint8_t rdp = far.says_rdp != 0 ? (uint8_t)(far.says_rdp - 1) : (uint8_t)silicon_rdp(inproc_silicon(line.chip));
     size_t len = 0;
 
-    assert_int_equal(device_sealed.init(&line.crypto, image, 2, 1, &d), SEALED_OK);
+    assert_int_equal(line.device->init(&line.crypto, image, 2, 1, &d), SEALED_OK);
     assert_true(otp_image_digest(&line.crypto, image, digest));
-    assert_int_equal(device_sealed.proof(&line.crypto, &d, ++line.boot, challenge, digest, frame, sizeof frame, &len),
+    assert_int_equal(line.device->proof(&line.crypto, &d, ++line.boot, challenge, digest, frame, sizeof frame, &len),
                      SEALED_OK);
     if (far.mood == FAR_REPLAYS && far.replay_len > 0) {
         far_send(record, local_proof(rdp, far.replay, far.replay_len, record, sizeof record));

@@ -40,6 +40,7 @@ struct line {
     struct verifier *verifier;
     char db[300];
     struct product product;
+    const struct device_scheme *device; /* what its firmware speaks */
     struct chip *chip;
     struct fw_image *fw;
     struct station station;
@@ -48,6 +49,8 @@ struct line {
     uint32_t boot;         /* last boot number of the board; its flash outlives power cuts */
     unsigned runs;
     struct provision_result r;
+    /* Schemes 3 and 8: the firmware is asked to make its key; before its image is complete. */
+    void (*make_key)(struct chip *c, uint8_t *box, const struct mailbox_view *v);
 };
 
 static struct line line;
@@ -114,17 +117,21 @@ static inline void otp_of(struct chip *c, uint8_t image[OTP_IMAGE_LEN])
     assert_true(silicon_peek(inproc_silicon(c), c->desc->otp.base, image, OTP_IMAGE_LEN));
 }
 
-/* The board's view of itself; false: it does not start. */
-static inline bool board_starts(struct chip *c, uint8_t image[OTP_IMAGE_LEN], struct device_side *d)
+static inline bool flash_is_right(struct chip *c)
 {
     const struct fw_segment *seg;
     uint8_t flash[256];
 
     fw_image_segments(line.fw, &seg);
+    return silicon_peek(inproc_silicon(c), seg->addr, flash, seg->len) && memcmp(flash, seg->data, seg->len) == 0;
+}
+
+/* The board's view of itself; false: it does not start. */
+static inline bool board_starts(struct chip *c, uint8_t image[OTP_IMAGE_LEN], struct device_side *d)
+{
     otp_of(c, image);
-    return silicon_peek(inproc_silicon(c), seg->addr, flash, seg->len) && memcmp(flash, seg->data, seg->len) == 0 &&
-           otp_image_check(&line.crypto, image, false, NULL) == OTP_OK &&
-           device_sealed.init(&line.crypto, image, 2, 1, d) == SEALED_OK;
+    return flash_is_right(c) && otp_image_check(&line.crypto, image, false, NULL) == OTP_OK &&
+           line.device->init(&line.crypto, image, 2, 1, d) == SEALED_OK;
 }
 
 static inline void answer(uint8_t *box, enum mailbox_state state, const uint8_t *data, size_t len)
@@ -145,6 +152,11 @@ static inline void firmware_runs(void *io, struct chip *c)
 
     (void)io;
     line.runs++;
+    if (line.make_key != NULL && flash_is_right(c) && mailbox_get(box, MAILBOX_LEN, &v) && v.state == MAILBOX_REQUEST &&
+        v.cmd == MAILBOX_MAKE_KEY) {
+        line.make_key(c, box, &v);
+        return;
+    }
     if (!board_starts(c, image, &d) || line.mood == FW_SILENT || !mailbox_get(box, MAILBOX_LEN, &v) ||
         v.state != MAILBOX_REQUEST || v.cmd != MAILBOX_PROOF || v.len != sizeof challenge)
         return;
@@ -153,10 +165,10 @@ static inline void firmware_runs(void *io, struct chip *c)
     challenge[0] ^= line.mood == FW_OTHER_CHALLENGE;
     assert_true(otp_image_digest(&line.crypto, image, digest));
     if (line.mood == FW_SENDS_OPEN)
-        assert_int_equal(device_sealed.open(&line.crypto, &d, ++line.boot, NULL, 0, frame, sizeof frame, &len, &s),
+        assert_int_equal(line.device->open(&line.crypto, &d, ++line.boot, NULL, 0, frame, sizeof frame, &len, &s),
                          SEALED_OK);
     else
-        assert_int_equal(device_sealed.proof(&line.crypto, &d, ++line.boot, challenge, digest, frame, sizeof frame, &len),
+        assert_int_equal(line.device->proof(&line.crypto, &d, ++line.boot, challenge, digest, frame, sizeof frame, &len),
                          SEALED_OK);
     if (line.mood == FW_OLD_NOTE) { /* told once, and then gone */
         line.mood = FW_GOOD;
@@ -182,11 +194,11 @@ struct message {
 static inline void board_sends(struct chip *c, const char *first, const char *second, struct message *m)
 {
     assert_true(board_starts(c, m->image, &m->device));
-    assert_int_equal(device_sealed.open(&line.crypto, &m->device, ++line.boot, (const uint8_t *)first, strlen(first),
-                                        m->open, sizeof m->open, &m->open_len, &m->session),
+    assert_int_equal(line.device->open(&line.crypto, &m->device, ++line.boot, (const uint8_t *)first, strlen(first), m->open,
+                                       sizeof m->open, &m->open_len, &m->session),
                      SEALED_OK);
-    assert_int_equal(device_sealed.data(&line.crypto, &m->device, &m->session, 1, (const uint8_t *)second, strlen(second),
-                                        m->data, sizeof m->data, &m->data_len),
+    assert_int_equal(line.device->data(&line.crypto, &m->device, &m->session, 1, (const uint8_t *)second, strlen(second),
+                                       m->data, sizeof m->data, &m->data_len),
                      SEALED_OK);
 }
 
@@ -258,21 +270,15 @@ static inline void same_uid_blank_board(void)
     inproc_power(line.chip, true);
 }
 
-static inline void line_up(const char *chip, bool psk, uint8_t lock)
+/* A registry, the product in it, a firmware that speaks its scheme, and a blank board. */
+static inline void line_start(const struct product *product, const struct device_scheme *device)
 {
     static unsigned n;
     struct hsm *h = line.h;
     struct crypto crypto = line.crypto;
     struct hpke_host *host = line.host;
 
-    line = (struct line){ .h = h, .crypto = crypto, .host = host };
-    line.product = (struct product){
-        .scheme = 1, .suite = 1, .model = 7, .policy = POLICY_NVM_REQUIRED | POLICY_TAG16, .sid_len = 2, .ctr_len = 1
-    };
-    (void)snprintf(line.product.name, sizeof line.product.name, "TEST-meter");
-    (void)snprintf(line.product.chip, sizeof line.product.chip, "%s", chip);
-    line.product.policy |= psk ? POLICY_PSK : 0;
-    line.product.lock = lock;
+    line = (struct line){ .h = h, .crypto = crypto, .host = host, .product = *product, .device = device };
     (void)snprintf(line.db, sizeof line.db, "%s/registry-%u.db", ws, ++n);
     line.station = (struct station){ .id = 3,
                                      .line = h,
@@ -287,6 +293,16 @@ static inline void line_up(const char *chip, bool psk, uint8_t lock)
     line.fw = firmware(MAILBOX_AT, 0x5A, "fl_mailbox");
     line.station.firmware = line.fw;
     new_board();
+}
+
+static inline void line_up(const char *chip, bool psk, uint8_t lock)
+{
+    struct product p = { .scheme = 1, .suite = 1, .model = 7, .sid_len = 2, .ctr_len = 1, .lock = lock };
+
+    p.policy = (uint16_t)(POLICY_NVM_REQUIRED | POLICY_TAG16 | (psk ? POLICY_PSK : 0));
+    (void)snprintf(p.name, sizeof p.name, "TEST-meter");
+    (void)snprintf(p.chip, sizeof p.chip, "%s", chip);
+    line_start(&p, &device_sealed);
 }
 
 static inline void line_close(void)

@@ -260,7 +260,7 @@ static void test_a_product_for_another_chip_is_refused(void **state)
 static void test_a_scheme_that_is_not_ready_is_refused(void **state)
 {
     (void)state;
-    line.product.scheme = 3;
+    line.product.scheme = 7;
     refused(&station_fault[STATION_SCHEME]);
 }
 

@@ -23,15 +23,15 @@ static const struct expected rows[] = {
     { FOUND_BLANK, JOURNAL_NONE, GO(KEY) },
     { FOUND_BLANK, DEV_RESERVED, GO(KEY) },
     { FOUND_BLANK, DEV_KEYED, GO(KEY) },
-    { FOUND_BLANK, DEV_BURNING, GO(BURN) },
+    { FOUND_BLANK, DEV_BURNING, GO(CHIP_KEY) },
     { FOUND_BLANK, DEV_VERIFIED, QUARANTINE(EXCHANGED) },
     { FOUND_BLANK, DEV_PROVED, QUARANTINE(EXCHANGED) },
     { FOUND_BLANK, DEV_LOCKED, QUARANTINE(EXCHANGED) },
     { FOUND_BLANK, DEV_DONE, QUARANTINE(EXCHANGED) },
-    { FOUND_PREFIX, DEV_BURNING, GO(BURN) },
+    { FOUND_PREFIX, DEV_BURNING, GO(CHIP_KEY) },
     { FOUND_PREFIX, DEV_VERIFIED, QUARANTINE(EXCHANGED) },
     { FOUND_PREFIX, DEV_DONE, QUARANTINE(EXCHANGED) },
-    { FOUND_WHOLE, DEV_BURNING, GO(BURN) },
+    { FOUND_WHOLE, DEV_BURNING, GO(CHIP_KEY) },
     { FOUND_WHOLE, DEV_VERIFIED, GO(FIRMWARE) },
     { FOUND_WHOLE, DEV_PROVED, GO(FIRMWARE) },
     { FOUND_WHOLE, DEV_LOCKED, GO(FIRMWARE) },
@@ -107,7 +107,7 @@ static void test_a_key_is_drawn_only_for_a_blank_chip_without_an_intent(void **s
     for (size_t i = 0; i < recovery_rows; i++)
         if (recovery_table[i].first == STEP_KEY)
             assert_int_equal(recovery_table[i].chip, FOUND_BLANK);
-    assert_int_equal(recovery_find(FOUND_BLANK, DEV_BURNING)->first, STEP_BURN);
+    assert_int_equal(recovery_find(FOUND_BLANK, DEV_BURNING)->first, STEP_CHIP_KEY);
 }
 
 static void test_who_is_told_nothing_to_do_has_been_done(void **state)

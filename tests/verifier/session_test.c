@@ -40,14 +40,15 @@ static void test_data_before_its_open_is_refused_and_opens_later(void **state)
 /* Two bytes of sid are on the air, so two sessions can share them; here a stranger's session is made to. */
 static void test_a_session_with_the_same_sid_on_the_air_does_not_hide_the_right_one(void **state)
 {
-    struct peer_session stranger = { .keys.key = { 1 } };
-    const uint8_t x[P256_LEN] = { 1 };
+    struct live_session stranger = {
+        .serial = line.r.serial, .fleet = line.product.fleet, .way = way_of(1), .x = { 1 }, .session.keys.key = { 1 }
+    };
 
     (void)state;
     offer(msg.open, msg.open_len);
-    memcpy(stranger.keys.sid, msg.session.keys.sid, 2);
+    memcpy(stranger.session.keys.sid, msg.session.keys.sid, 2);
     restart(); /* so that the stranger's is live, and the right one is cold */
-    session_keep(line.verifier, line.r.serial, x, &stranger);
+    session_keep(line.verifier, &stranger);
     offer(msg.data, msg.data_len);
     expect_open(FRAME_OPENED, 1, "again");
     msg.data[msg.data_len - 1] ^= 1;

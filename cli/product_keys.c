@@ -1,0 +1,135 @@
+#include "cli/product_keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "cli/config.h"
+#include "cli/fault.h"
+#include "cli/kek.h"
+#include "cli/keys.h"
+#include "cli/token.h"
+#include "db/fleet.h"
+#include "hsm/fault.h"
+#include "station/slots.h"
+
+/* ---- there before ---- */
+
+/* x of a pair's public key; a missing key is told as `missing`, whose action makes it. */
+static enum err_code public_x(struct hsm *h, const char *label, enum cli_fault_id missing, uint8_t x[32], struct err *e)
+{
+    struct hsm_key *k = NULL;
+    uint8_t pk[65];
+    enum err_code rc = hsm_key_find(h, HSM_RA, label, &k, e);
+
+    if (rc == ERR_OK && (rc = hsm_public(k, pk, e)) == ERR_OK)
+        memcpy(x, pk + 1, 32);
+    hsm_key_free(k);
+    if (rc != ERR_OK && e->fault == &hsm_fault[HSM_KEY_MISSING])
+        rc = err_set(e, &cli_fault[missing], "product add", NULL, 0, "key '%s'", label);
+    return rc;
+}
+
+static enum err_code find_authorities(const struct app *app, struct product *p, struct err *e)
+{
+    struct hsm *vault = NULL;
+    enum err_code rc;
+
+    p->has_ra = slots_need(p, FROM_RA);
+    p->has_backup_ra = slots_need(p, FROM_BACKUP_RA);
+    if (!p->has_ra && !p->has_backup_ra)
+        return ERR_OK;
+    rc = token_open(app, ROLE_VAULT, false, &vault, e);
+    if (rc == ERR_OK && p->has_ra)
+        rc = public_x(vault, "ra", CLI_NO_RA, p->ra_x, e);
+    if (rc == ERR_OK && p->has_backup_ra)
+        rc = public_x(vault, "ra-backup", CLI_NO_BACKUP_RA, p->backup_ra_x, e);
+    hsm_close(vault);
+    return rc;
+}
+
+/* That of this station's line.  The server must hold it; that the line does, `provision` looks at. */
+static enum err_code find_master(const struct product_keys *k, const struct app *app, struct product *p, struct err *e)
+{
+    const struct master m = master_of(app->config->station);
+    uint8_t kcv[3];
+    enum err_code rc;
+
+    if (!slots_need(p, FROM_MASTER))
+        return ERR_OK;
+    (void)snprintf(p->master, sizeof p->master, "%u", app->config->station);
+    rc = master_find(k->server, &m, kcv, e);
+    if (rc != ERR_OK && e->fault == &hsm_fault[HSM_KEY_MISSING])
+        rc = err_set(e, &cli_fault[CLI_NO_MASTER], "product add", NULL, 0, "key '%s'", m.label);
+    return rc;
+}
+
+enum err_code product_keys_find(struct product_keys *k, const struct app *app, struct product *p, struct err *e)
+{
+    const bool server = slots_need(p, FROM_FLEET) || slots_need(p, FROM_MASTER);
+    enum err_code rc;
+
+    *k = (struct product_keys){ .server = NULL };
+    p->epoch = scheme_by_id(p->scheme)->epoch ? 1 : 0;
+    rc = find_authorities(app, p, e);
+    if (rc == ERR_OK && server)
+        rc = token_open(app, ROLE_SERVER, true, &k->server, e);
+    return rc == ERR_OK ? find_master(k, app, p, e) : rc;
+}
+
+/* ---- the fleet's first key ---- */
+
+static enum err_code check_history(const struct app *app, const char *label, struct err *e)
+{
+    struct key_history past;
+    enum err_code rc = key_history(app, label, "", &past, e);
+
+    if (rc == ERR_OK && (past.ending || past.retired))
+        rc = err_set(e, &cli_fault[CLI_KEY_RETIRED], "product add", NULL, 0, "key '%s'", label);
+    return rc;
+}
+
+/* Kept at once: a key that a cut login loses could not be made again. */
+static enum err_code ensure(struct product_keys *k, const struct app *app, struct fleet_key *row, struct err *e)
+{
+    struct hsm_key *key = NULL;
+    uint8_t pk[65];
+    enum err_code rc = hsm_key_ensure(k->server, HSM_FLEET, row->label, &key, &k->made, e);
+
+    if (rc == ERR_OK && (rc = hsm_public(key, pk, e)) == ERR_OK)
+        memcpy(row->x, pk + 1, sizeof row->x);
+    hsm_key_free(key);
+    return rc == ERR_OK ? hsm_softhsm_keep(app->config->dir, "", e) : rc;
+}
+
+static enum err_code record(const struct app *app, struct fleet_key *row, struct err *e)
+{
+    char value[KEY_VALUE];
+    const char *details[] = { row->label, value, NULL };
+    struct key_history past;
+    enum err_code rc;
+
+    hex_encode(row->x, sizeof row->x, value);
+    if ((rc = key_history(app, row->label, value, &past, e)) == ERR_OK && !past.made)
+        rc = registry_event(app->registry, "keys.made", details, e);
+    return rc == ERR_OK ? registry_fleet_key_add(app->registry, row, e) : rc;
+}
+
+enum err_code product_keys_add(struct product_keys *k, const struct app *app, const struct product *p, struct err *e)
+{
+    struct fleet_key row = { .fleet = p->fleet, .epoch = p->epoch, .suite = p->suite };
+    enum err_code rc;
+
+    if (!slots_need(p, FROM_FLEET))
+        return ERR_OK;
+    (void)snprintf(row.label, sizeof row.label, "fleet/%u/%u", p->fleet, p->epoch);
+    if ((rc = check_history(app, row.label, e)) != ERR_OK || (rc = ensure(k, app, &row, e)) != ERR_OK)
+        return rc;
+    return record(app, &row, e);
+}
+
+void product_keys_close(struct product_keys *k)
+{
+    hsm_close(k->server);
+    k->server = NULL;
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env bats
+# Other schemes than sealed, whole: product, board, real firmware through OpenOCD, and what it sends opened.
+
+setup() {
+    source "$BATS_TEST_DIRNAME/line.bash"
+    begin
+    line
+}
+
+teardown() {
+    end
+}
+
+whole() { # whole SCHEME CHIP: a plan, a device, again, its messages; the registry is sound
+    insert_board "$2"
+    sed -i "/^\[slot a\]/a console = $board/usart" "$T/fuseline.conf"
+    fl --json product add p --chip "$2" --scheme "$1"
+    succeeds
+    provision
+    verdict PLAN plan 0
+    untouched
+    burn_board
+    verdict PASS done 0
+    burn_board
+    verdict PASS already-done 0
+    capture 2
+    fl --json open "$T/raw" --format cobs
+    succeeds
+    [ "$(grep -c '"status":"opened","serial":"0001000000000001","scheme":"'"$1"'"' <<<"$output")" = 2 ] || show
+    fl --json open "$T/raw" --format cobs
+    [ "$(grep -c '"status":"duplicate"' <<<"$output")" = 2 ] || show
+    fl reconcile --keys 9
+    succeeds
+}
+
+@test "secret: its key is drawn, burned and kept wrapped" {
+    whole secret stm32l476
+}
+
+@test "identity: the chip makes its key, and DONE pins it" {
+    fl key new --ra
+    whole identity stm32f407
+    fl audit list
+    [ "$(sed -n 's/.*device.chip-made .* x=//p' <<<"$output")" = "$(sed -n 's/.*device.pinned .* x=//p' <<<"$output")" ] || show
+    prints "device.chip-made"
+}

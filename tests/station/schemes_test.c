@@ -1,0 +1,154 @@
+/* Every scheme's way through the line: the same steps, other keys. */
+#include "tests/station/scheme_line.h"
+
+/* ---- what every scheme does ---- */
+
+static void test_a_blank_board_becomes_a_device_whose_message_opens(void **state)
+{
+    struct otp_image image;
+    uint8_t bytes[OTP_IMAGE_LEN];
+
+    (void)state;
+    expect_pass();
+    assert_string_equal(line.r.code, "done");
+    otp_of(line.chip, bytes);
+    assert_int_equal(otp_image_check(&line.crypto, bytes, false, &image), OTP_OK);
+    assert_int_equal(image.scheme, line.product.scheme);
+    assert_int_equal(image.epoch, line.product.epoch);
+    assert_int_equal(get32(image.serial + 4), (uint32_t)line.r.serial);
+    board_opens();
+}
+
+static void test_a_plan_counts_the_cells_that_are_burned_and_burns_none(void **state)
+{
+    uint8_t image[OTP_IMAGE_LEN];
+    uint32_t burned = 0, planned;
+
+    (void)state;
+    line.station.line = NULL;
+    assert_ok(provision(false));
+    assert_int_equal(line.r.verdict, VERDICT_PLAN);
+    assert_int_equal(pulses(), 0);
+    planned = line.r.otp_to_burn;
+    line.station.line = line.h;
+    expect_pass();
+    otp_of(line.chip, image);
+    for (uint32_t i = 0; i < OTP_IMAGE_LEN; i += line.chip->desc->otp.cell)
+        burned += !bytes_all(image + i, line.chip->desc->otp.cell, 0xFF);
+    assert_true(burned <= planned && planned <= burned + 2); /* a cell whose wanted value is blank */
+}
+
+static void test_a_finished_board_is_already_done(void **state)
+{
+    (void)state;
+    expect_pass();
+    power_cycle();
+    silicon_stats_clear(inproc_silicon(line.chip));
+    expect_pass();
+    assert_string_equal(line.r.code, "already-done");
+    assert_int_equal(pulses(), 0);
+}
+
+static void test_a_cut_at_any_otp_pulse_ends_in_the_same_device(void **state)
+{
+    unsigned cuts = 0;
+
+    (void)state;
+    for (uint64_t at = 1;; at += 3, cuts++) { /* every third: the burn itself is swept elsewhere */
+        new_board();
+        line.boot = 0;
+        silicon_arm_cut(inproc_silicon(line.chip), CUT_OTP, at, at % 2 != 0 ? TEAR_NONE : TEAR_DONE);
+        if (provision(true) == ERR_OK)
+            break;
+        const uint64_t serial = line.r.serial;
+        assert_int_equal(err_exit_status(e.code), 81);
+        power_cycle();
+        if (line.make_key != NULL && line.r.state == DEV_BURNING && provision(true) != ERR_OK) {
+            assert_int_equal(line.r.state, DEV_QUARANTINED); /* within a unit of the seed: chip_key_test.c */
+            continue;
+        }
+        expect_pass();
+        assert_int_equal(line.r.serial, serial);
+    }
+    silicon_arm_cut(inproc_silicon(line.chip), CUT_OTP, 0, TEAR_NONE);
+    assert_true(cuts > 3);
+    board_opens();
+}
+
+static void test_two_boards_never_share_a_secret(void **state)
+{
+    const unsigned at = OTP_OFF_SLOT + scheme_by_id(line.product.scheme)->secret * (unsigned)SLOT_LEN;
+    uint8_t first[OTP_IMAGE_LEN], second[OTP_IMAGE_LEN];
+
+    (void)state;
+    expect_pass();
+    otp_of(line.chip, first);
+    new_board();
+    line.boot = 0;
+    expect_pass();
+    otp_of(line.chip, second);
+    if (line.product.scheme == 2) /* it has none */
+        assert_true(bytes_all(first + at, SLOT_LEN, 0xFF) && bytes_all(second + at, SLOT_LEN, 0xFF));
+    else
+        assert_memory_not_equal(first + at, second + at, SLOT_LEN);
+}
+
+static void test_the_journal_never_holds_the_secret(void **state)
+{
+    const unsigned at = OTP_OFF_SLOT + scheme_by_id(line.product.scheme)->secret * (unsigned)SLOT_LEN;
+    uint8_t image[OTP_IMAGE_LEN];
+
+    (void)state;
+    expect_pass();
+    const struct device d = row();
+    assert_true(bytes_all(d.image + at, SLOT_LEN, 0xFF));
+    otp_of(line.chip, image);
+    memset(image + at, 0xFF, SLOT_LEN);
+    assert_memory_equal(d.image, image, sizeof image);
+}
+
+static void test_what_all_devices_share_is_missing_before_a_serial_is_taken(void **state)
+{
+    const bool fleet = line.product.epoch != 0, derived = line.product.scheme == 5;
+
+    (void)state;
+    if (fleet)
+        line.product.epoch = 9; /* a key that nobody made */
+    if (derived)
+        (void)snprintf(line.product.master, sizeof line.product.master, "404");
+    if (!fleet && !derived)
+        return; /* nothing shared */
+    expect_fault(true, &station_fault[STATION_PRODUCT_KEYS], VERDICT_REFUSED);
+    assert_false(line.r.has_device);
+    assert_int_equal(pulses(), 0);
+}
+
+#define EACH(test, n)                                     \
+    {                                                     \
+#test " [" #n "]", test, up, line_down, &kinds[n] \
+    }
+#define EACH_KIND(test) \
+    EACH(test, 0), EACH(test, 1), EACH(test, 2), EACH(test, 3), EACH(test, 4), EACH(test, 5), EACH(test, 6)
+
+int main(void)
+{
+    static struct kind kinds[] = {
+        { &device_fleet, "stm32l476", POLICY_TAG16, 0 },
+        { &device_fleet, "stm32f407", 0, 1 },
+        { &device_secret, "stm32l476", 0, 1 },
+        { &device_derived, "stm32f407", 0, 0 },
+        { &device_session, "stm32l476", POLICY_TAG16, 0 },
+        { &device_identity, "stm32l476", POLICY_TAG16 | POLICY_SIGN_ALL, 0 },
+        { &device_signup, "stm32f407", POLICY_SIGN_ALL, 1 },
+    };
+    const struct CMUnitTest tests[] = {
+        EACH_KIND(test_a_blank_board_becomes_a_device_whose_message_opens),
+        EACH_KIND(test_a_plan_counts_the_cells_that_are_burned_and_burns_none),
+        EACH_KIND(test_a_finished_board_is_already_done),
+        EACH_KIND(test_a_cut_at_any_otp_pulse_ends_in_the_same_device),
+        EACH_KIND(test_two_boards_never_share_a_secret),
+        EACH_KIND(test_the_journal_never_holds_the_secret),
+        EACH_KIND(test_what_all_devices_share_is_missing_before_a_serial_is_taken),
+    };
+    return cmocka_run_group_tests(tests, group_up, line_group_down);
+}
