@@ -10,7 +10,18 @@ struct source { /* what the slots of one image are filled from */
     struct task *t;
     struct wrapped_key key[REG_KEYS_MAX];
     size_t n;
+    struct fleet_key fleet; /* ACTIVE, where the product needs one */
 };
+
+/* Once for an image: x and epoch are of one key, also while somebody rotates the fleet.  A new device starts with the newest
+ * key, for the ones before it may end while it is still on its way. */
+static enum err_code get_fleet(struct source *s, struct err *e)
+{
+    const struct station *st = s->t->s;
+
+    return slots_need(st->product, FROM_FLEET) ? registry_fleet_key_active(st->registry, st->product->fleet, &s->fleet, e)
+                                               : ERR_OK;
+}
 
 static enum err_code of_role(const struct source *s, const char *role, const struct wrapped_key **k, struct err *e)
 {
@@ -101,14 +112,10 @@ static enum err_code from_master(const struct source *s, struct slot_rule rule, 
 
 static enum err_code from_fleet(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e)
 {
-    const struct product *p = s->t->s->product;
-    struct fleet_key k;
-    enum err_code rc = registry_fleet_key_get(s->t->s->registry, p->fleet, p->epoch, &k, e);
-
     (void)rule;
-    if (rc == ERR_OK)
-        memcpy(out, k.x, SLOT_LEN);
-    return rc;
+    (void)e;
+    memcpy(out, s->fleet.x, SLOT_LEN);
+    return ERR_OK;
 }
 
 static enum err_code authority(const struct source *s, bool has, const uint8_t x[32], uint8_t out[SLOT_LEN], struct err *e)
@@ -163,8 +170,8 @@ static enum err_code is_there(const struct source *s, struct slot_rule rule, uns
 
 enum err_code image_sources(struct task *t, struct err *e)
 {
-    const struct source s = { .t = t };
-    enum err_code rc = ERR_OK;
+    struct source s = { .t = t };
+    enum err_code rc = get_fleet(&s, e);
 
     for (unsigned i = 0; i < SLOTS && rc == ERR_OK; i++)
         rc = is_there(&s, slot_rule(t->s->product, i), i, e);
@@ -187,7 +194,7 @@ static enum err_code encode(const struct source *s, struct err *e)
                             .fleet = p->fleet,
                             .model = p->model,
                             .policy = p->policy,
-                            .epoch = p->epoch,
+                            .epoch = slots_need(p, FROM_FLEET) ? s->fleet.epoch : p->epoch,
                             .day = t->device.day,
                             .station = t->device.station };
     struct otp_image_span hole[OTP_HOLES_MAX];
@@ -236,7 +243,9 @@ enum err_code image_make(struct task *t, struct err *e)
 
     if (t->has_image)
         return ERR_OK;
-    if ((rc = get_keys(&s, e)) == ERR_OK)
+    if ((rc = get_keys(&s, e)) == ERR_OK && !t->device.has_image)
+        rc = get_fleet(&s, e);
+    if (rc == ERR_OK)
         rc = t->device.has_image ? restore(&s, e) : encode(&s, e);
     t->has_image = rc == ERR_OK;
     if (rc != ERR_OK)

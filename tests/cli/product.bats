@@ -202,7 +202,7 @@ of() { # of SCHEME NAME OPTION...: an l476 product of that scheme
     fl audit list
     [ "$(grep -c "keys.made.*fleet/1/1=" <<<"$output")" = 1 ] || show
     fl --json key new --fleet 1
-    [ "${output%,\"result\"*}" = "${made%,\"result\"*}" ] || show
+    [ "${output%,\"epoch\"*}" = "${made%,\"epoch\"*}" ] || show
     fl reconcile
     succeeds
 }

@@ -23,6 +23,7 @@ struct kind {
 };
 
 static uint8_t ra_x[2][32], fleet_x[32];
+static struct fleet_key active; /* the one that the server answers with */
 
 /* ---- the chip that makes its key ---- */
 
@@ -87,7 +88,7 @@ struct asked {
 static inline bool ecdh(void *io, const uint8_t enc[P256_PK_LEN], uint8_t z[P256_LEN])
 {
     struct hsm_key *k = NULL;
-    bool ok = hsm_key_find(line.h, HSM_FLEET, "fleet/1/1", &k, &e) == ERR_OK && hsm_ecdh(k, enc, z, &e) == ERR_OK;
+    bool ok = hsm_key_find(line.h, HSM_FLEET, active.label, &k, &e) == ERR_OK && hsm_ecdh(k, enc, z, &e) == ERR_OK;
 
     (void)io;
     hsm_key_free(k);
@@ -144,12 +145,12 @@ static inline bool mac(void *io, const uint8_t *in, size_t len, uint8_t out[SHA2
 static inline struct peer_side side_of(const struct product *p, const struct device *d)
 {
     struct peer_side side = { .profile = profile_make(p->scheme, p->suite, p->fleet, p->policy, p->sid_len, p->ctr_len),
-                              .epoch = p->epoch };
+                              .epoch = active.epoch };
 
     put32(side.serial, (uint32_t)(d->serial >> 32));
     put32(side.serial + 4, (uint32_t)d->serial);
     if (p->epoch != 0)
-        assert_true(line.crypto.p256_decompress(line.crypto.io, fleet_x, side.pkRm));
+        assert_true(line.crypto.p256_decompress(line.crypto.io, active.x, side.pkRm));
     return side;
 }
 
@@ -245,8 +246,11 @@ static inline int up(void **state)
     line.station.prove = prove;
     line.make_key = slots_chip_makes_key(&p) ? chip_makes_key : NULL;
     memcpy(k.x, fleet_x, sizeof k.x);
-    if (s->epoch)
+    active = (struct fleet_key){ .epoch = 0 };
+    if (s->epoch) {
         assert_ok(registry_fleet_key_add(line.registry, &k, &e));
+        active = k;
+    }
     return 0;
 }
 

@@ -113,7 +113,7 @@ static void test_what_all_devices_share_is_missing_before_a_serial_is_taken(void
 
     (void)state;
     if (fleet)
-        line.product.epoch = 9; /* a key that nobody made */
+        assert_ok(registry_fleet_key_state(line.registry, 1, 1, FLEET_KEY_ACTIVE, FLEET_KEY_RETIRED, "its end", &e));
     if (derived)
         (void)snprintf(line.product.master, sizeof line.product.master, "404");
     if (!fleet && !derived)
@@ -121,6 +121,29 @@ static void test_what_all_devices_share_is_missing_before_a_serial_is_taken(void
     expect_fault(true, &station_fault[STATION_PRODUCT_KEYS], VERDICT_REFUSED);
     assert_false(line.r.has_device);
     assert_int_equal(pulses(), 0);
+}
+
+/* The key of the product's first epoch may be gone by then: nobody would ever hear a device that starts with it. */
+static void test_a_new_board_starts_with_the_key_that_its_fleet_was_rotated_to(void **state)
+{
+    struct fleet_key k = { .fleet = 1, .epoch = 2, .suite = 1, .label = "fleet/1/2", .has_rotate = true };
+    struct otp_image image;
+    uint8_t bytes[OTP_IMAGE_LEN];
+
+    (void)state;
+    if (line.product.epoch == 0)
+        return; /* no fleet key */
+    public_x(HSM_FLEET, k.label, k.x);
+    assert_ok(registry_fleet_key_add(line.registry, &k, &e));
+    active = k;
+    expect_pass();
+    otp_of(line.chip, bytes);
+    assert_int_equal(otp_image_check(&line.crypto, bytes, false, &image), OTP_OK);
+    assert_int_equal(image.epoch, 2);
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (slot_rule(&line.product, i).from == FROM_FLEET)
+            assert_memory_equal(image.slot[i], k.x, SLOT_LEN);
+    board_opens();
 }
 
 #define EACH(test, n)                                     \
@@ -148,6 +171,7 @@ int main(void)
         EACH_KIND(test_a_cut_at_any_otp_pulse_ends_in_the_same_device),
         EACH_KIND(test_two_boards_never_share_a_secret),
         EACH_KIND(test_the_journal_never_holds_the_secret),
+        EACH_KIND(test_a_new_board_starts_with_the_key_that_its_fleet_was_rotated_to),
         EACH_KIND(test_what_all_devices_share_is_missing_before_a_serial_is_taken),
     };
     return cmocka_run_group_tests(tests, group_up, line_group_down);
