@@ -194,7 +194,7 @@ static void note_acks(struct world *w, const struct sweep_case *c, struct told *
     memcpy(w->shared->scratch, &w->shared->ack[0].states, sizeof w->shared->ack[0].states);
 }
 
-enum { AFTER_PROBE = (1u << STATION_STEPS) - 1 };
+enum { AFTER_PROBE = SWEEP_STEPS };
 
 const struct sweep_kind people_kinds[] = {
     { .name = "board-removed",

@@ -54,6 +54,6 @@ const struct sweep_kind signal_kinds[] = {
       .describe = describe,
       .arm = arm,
       .check = check,
-      .steps = (1u << STATION_STEPS) - 1 },
+      .steps = SWEEP_STEPS },
     { 0 },
 };

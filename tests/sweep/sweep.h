@@ -13,7 +13,11 @@
 
 #include "station/station.h"
 
-enum { TOLD_RUNS = 8 };
+enum {
+    TOLD_RUNS = 8,
+    /* The boards of the sweep are of scheme 1, whose chip makes no key: there that step does nothing. */
+    SWEEP_STEPS = ((1u << STATION_STEPS) - 1) & ~(1u << STEP_CHIP_KEY)
+};
 
 /* What one run said to its user, and where its fault came.  Shared memory; a killed child leaves what it had written. */
 struct told {
