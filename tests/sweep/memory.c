@@ -145,8 +145,8 @@ const struct sweep_kind memory_kinds[] = {
       .describe = describe,
       .prepare = prepare_own,
       .arm = arm_own,
-      /* a chip in the process is probed and written without an allocation; slots here have no console */
-      .steps = ((1u << STATION_STEPS) - 1) & ~(1u << STEP_PROBE | 1u << STEP_FIRMWARE | 1u << STEP_CONSOLE) },
+      /* a chip in the process is probed and written without an allocation */
+      .steps = SWEEP_STEPS & ~(1u << STEP_PROBE | 1u << STEP_FIRMWARE) },
     { .name = "memory-token",
       .variants = 1,
       .describe = describe,

@@ -194,8 +194,7 @@ static void note_acks(struct world *w, const struct sweep_case *c, struct told *
     memcpy(w->shared->scratch, &w->shared->ack[0].states, sizeof w->shared->ack[0].states);
 }
 
-/* Slots here have no console: that step is over before it began. */
-enum { AFTER_PROBE = ((1u << STATION_STEPS) - 1) & ~(1u << STEP_CONSOLE) };
+enum { AFTER_PROBE = SWEEP_STEPS };
 
 const struct sweep_kind people_kinds[] = {
     { .name = "board-removed",

@@ -54,6 +54,6 @@ const struct sweep_kind signal_kinds[] = {
       .describe = describe,
       .arm = arm,
       .check = check,
-      .steps = ((1u << STATION_STEPS) - 1) & ~(1u << STEP_CONSOLE) /* slots here have none */ },
+      .steps = SWEEP_STEPS },
     { 0 },
 };

@@ -13,7 +13,11 @@
 
 #include "station/station.h"
 
-enum { TOLD_RUNS = 8 };
+enum {
+    TOLD_RUNS = 8,
+    /* Its boards are of scheme 1, whose chip makes no key, and its slots have no console: those steps do nothing there. */
+    SWEEP_STEPS = ((1u << STATION_STEPS) - 1) & ~(1u << STEP_CHIP_KEY | 1u << STEP_CONSOLE)
+};
 
 /* What one run said to its user, and where its fault came.  Shared memory; a killed child leaves what it had written. */
 struct told {
