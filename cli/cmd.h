@@ -68,6 +68,7 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_SEED,
               OPT_SIGN_ALL,
               OPT_FIELD_SIGN_UP,
+              OPT_TWO_WAY,
               OPT_DEADLINE,
               OPTS
 };

@@ -37,7 +37,9 @@ enum err_code product_policy(const struct app *app, const struct scheme *s, stru
 {
     enum err_code rc;
 
-    p->policy = POLICY_NVM_REQUIRED | POLICY_ONE_WAY | POLICY_TAG16;
+    p->policy = POLICY_NVM_REQUIRED | POLICY_TAG16;
+    if (app->opt[OPT_TWO_WAY] == NULL)
+        p->policy |= POLICY_ONE_WAY;
     if ((rc = take_bit(app, s, OPT_PSK, "psk", POLICY_PSK, p, e)) != ERR_OK ||
         (rc = take_bit(app, s, OPT_FIELD_SIGN_UP, "field-sign-up", POLICY_FIELD_SIGN_UP, p, e)) != ERR_OK)
         return rc;

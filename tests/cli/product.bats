@@ -224,6 +224,24 @@ of() { # of SCHEME NAME OPTION...: an l476 product of that scheme
     refuses 78 no-master "master/9"
 }
 
+@test "a product is one-way unless it is said to be two-way; that too never changes" {
+    add one
+    succeeds
+    prints '"policy":13,'
+    add two --two-way
+    succeeds
+    prints '"policy":12,'
+    add one --two-way
+    refuses 80 product-other "'one'"
+    of secret three --two-way
+    succeeds
+    prints '"policy":12,'
+    fl key new --ra
+    of identity four --two-way
+    succeeds
+    prints '"policy":14,'
+}
+
 @test "an option of another scheme: 64, and nothing is made" {
     fl key new --ra
     local o
