@@ -3,8 +3,8 @@
 
 # ---- packages; name=VERSION where the code relies on one upstream version ----
 BUILD_PACKAGES := gcc libc6-dev git openocd=0.12. libunicorn-dev=2.0. libinih-dev libjansson-dev libelf-dev \
-                  libsqlite3-dev libp11-kit-dev libssl-dev libmicrohttpd-dev libgnutls28-dev libcurl4-openssl-dev softhsm2 gcc-arm-none-eabi libnewlib-arm-none-eabi dpkg-dev xz-utils socat scdoc
-CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace procps opensc libnss3 sqlite3 python3 openssl curl xxd
+                  libsqlite3-dev libp11-kit-dev libssl-dev libmicrohttpd-dev libgnutls28-dev libcurl4-openssl-dev softhsm2 gcc-arm-none-eabi libnewlib-arm-none-eabi dpkg-dev xz-utils socat scdoc sqlite3
+CHECK_PACKAGES := clang libclang-rt-14-dev clang-format cppcheck libcmocka-dev bats strace procps opensc libnss3 python3 openssl curl xxd
 
 # ---- how it is built ----
 prefix  := /usr/local
@@ -212,8 +212,8 @@ check: all $(TEST_ELF) build/vectors/make build/asan/fuseline build/asan/vchip $
 fuzz: $(FUZZ) # SECONDS=N for each; finds are left in build/fuzz/
 	@cd build/fuzz && for f in $(notdir $(FUZZ)); do ./$$f -max_total_time=$(or $(SECONDS),20) -max_len=1200 -verbosity=0 || exit 1; done
 
-demo: all
-	@tests/e2e/demo.sh $(BOARDS)
+demo: all # SCHEME=all: a board of each scheme
+	@$(if $(SCHEME),tests/e2e/schemes_demo.sh $(SCHEME),tests/e2e/demo.sh $(BOARDS))
 
 BENCH   := build/tests/bench/keys build/tests/bench/frames
 $(BENCH): %: %.o build/tests/bench/raw.o build/lib.a
