@@ -48,13 +48,13 @@ blocks() { # the lines of the README's sh blocks
 
 @test "the demo runs what the README shows" {
     local command
-    sed -n 's/.*fuseline \(-C line \)\?\(--json \)\?\([a-z]*\( [a-z]\+\)\?\).*/\3/p' "$tree/tests/e2e/demo.sh" | sort -u >commands
+    sed -n 's/.*fuseline \(-C line \)\?\(--json \)\?\([a-z]*\( [a-z]\+\)\?\).*/\3/p' "$tree"/tests/e2e/demo.{sh,bash} | sort -u >commands
     [ "$(wc -l <commands)" -ge 6 ] || { cat commands && return 1; }
     while read -r command; do
         blocks | grep -q "fuseline .*\b$command\b" || { echo "not in the README: $command" && return 1; }
     done <commands
     # nothing else is asked of a board's hands
-    [ -z "$(grep -o 'hand "[^"]*" [a-z ]*' "$tree/tests/e2e/demo.sh" | grep -v -E '" (insert|power cycle)$')" ]
+    [ -z "$(grep -oh 'hand "[^"]*" [a-z ]*' "$tree"/tests/e2e/demo.{sh,bash} | grep -v -E '" (insert|power cycle)$')" ]
 }
 
 @test "the README's pages are there" {

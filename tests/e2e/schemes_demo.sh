@@ -48,14 +48,14 @@ bytes_of() { # bytes_of HEADER: as docs/protocol.md says
 
 # ---- what must have come ----
 heard() { [ "$(registry "SELECT count(*) FROM (SELECT 1 FROM frame GROUP BY fleet HAVING count(*) >= $enough)")" = ${#slots[@]} ]; }
-opens() { # opens SLOT: the first bytes and epochs of its first two OPENs
-    registry "SELECT hex(substr(frame, 1, 2)) FROM frame WHERE fleet = ${fleet[$1]} AND ctr = 0 ORDER BY n LIMIT 2" | paste -sd ' '
+opens() { # opens SLOT: first byte and epoch of its first three OPENs
+    registry "SELECT hex(substr(frame, 1, 2)) FROM frame WHERE fleet = ${fleet[$1]} AND ctr = 0 ORDER BY n LIMIT 3" | paste -sd ' '
 }
-rotated() {
+rotated() { # the OPEN of an old epoch is answered with the ROTATE, and the next one has the new epoch
     local slot
     for slot in "${rotating[@]}"; do
-        [ "$(opens "$slot")" = "${first[$slot]}01 ${first[$slot]}02" ] || return 1
-        [ "$(registry "SELECT count(*) FROM frame WHERE fleet = ${fleet[$slot]} AND epoch = 2")" -ge 2 ] || return 1
+        [ "$(opens "$slot")" = "${first[$slot]}01 ${first[$slot]}01 ${first[$slot]}02" ] || return 1
+        [ "$(registry "SELECT count(*) FROM frame WHERE session = (SELECT session FROM frame WHERE fleet = ${fleet[$slot]} AND epoch = 2)")" -ge 2 ] || return 1
         grep -q '"event":"down","frame":"8002' "$slot.relay" || return 1
     done
 }
@@ -87,6 +87,13 @@ relay() { # relay SLOT: a phone beside its board, which starts when somebody lis
     pids+=($!)
     hand "$1" power on
 }
+restart() { # restart SLOT: a new session, begun between two frames: half a one would swallow the OPEN behind it
+    local n
+    n=$(wc -l <"$1.relay")
+    within more_than "$n" "$1.relay"
+    hand "$1" power cycle
+}
+more_than() { [ "$(wc -l <"$2")" -gt "$1" ]; } # more_than LINES FILE
 hang_up() { # boards off, phones empty, then everybody goes home in order
     local slot
     for slot in "${slots[@]}"; do hand "$slot" power off; done
@@ -133,7 +140,10 @@ for slot in "${slots[@]}"; do relay "$slot"; done
 within heard || wrong "less than $enough frames of some: $(cat ./*.relay.said serve.said)"
 
 title "new keys, over the same way"
-for slot in "${rotating[@]}"; do say fuseline -C line rotate --fleet "${fleet[$slot]}" --burn; done
+for slot in "${rotating[@]}"; do
+    say fuseline -C line rotate --fleet "${fleet[$slot]}" --burn
+    restart "$slot"
+done
 derived=$(fuseline -C line --json device list --product derived | field serial)
 say fuseline -C line rekey "$derived" --burn
 is_rotated=true is_rekeyed=true
