@@ -1,6 +1,6 @@
 /* Keys over a lifetime, at the server: epochs of a fleet with ROTATE, generations of a device with REKEY, flash that was
  * lost. */
-#include "tests/verifier/site.h"
+#include "tests/verifier/heard.h"
 
 static const struct kind fleet = { &device_fleet, POLICY_TAG16, 0 };
 static const struct kind rotating[] = {

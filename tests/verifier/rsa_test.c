@@ -1,5 +1,5 @@
 /* Scheme 6 in its RSA form at the server: one key of 4096 bits in SoftHSM2, made once for all tests. */
-#include "tests/verifier/site.h"
+#include "tests/verifier/breach.h"
 
 static const struct kind rsa = { &device_session_rsa, POLICY_TAG16, 0 };
 
@@ -116,6 +116,23 @@ static void test_a_proof_opens_no_session_and_telemetry_proves_nothing(void **st
     assert_int_equal(frames_stored(), 0);
 }
 
+/* As breach_test.c's rows. */
+static const struct breach row = { { &device_session_rsa, POLICY_TAG16, 0 }, 0, 0, NULL, READ_NOTHING };
+
+static void test_a_board_opened_completely_or_the_registry_read_costs_no_other_board(void **state)
+{
+    static void (*const claims[])(struct scene *) = { claim_reads_nothing, claim_writes_nothing, claim_session_is_closed,
+                                                      claim_registry_is_shut };
+    (void)state;
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+        if (i > 0) {
+            (void)site_down(NULL);
+            (void)site_up(NULL);
+        }
+        breach_each(&row, 1, claims[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +140,7 @@ int main(void)
         T(test_a_cold_session_is_made_again_and_other_bytes_are_a_replay),
         T(test_blocks_that_are_wrong_in_whatever_way_are_refused_alike),
         T(test_a_proof_opens_no_session_and_telemetry_proves_nothing),
+        T(test_a_board_opened_completely_or_the_registry_read_costs_no_other_board),
     };
     return cmocka_run_group_tests(tests, site_group_up, site_group_down);
 }

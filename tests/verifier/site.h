@@ -43,7 +43,7 @@ struct board {
 
 struct site {
     struct hsm *h;
-    struct hsm_key *kek_secret;
+    struct hsm_key *kek, *kek_secret;
     struct crypto crypto;
     struct hpke_host *host;
     struct registry *registry;
@@ -54,11 +54,6 @@ struct site {
 
 static struct site site;
 static struct opened_frame out;
-static struct {
-    unsigned n;
-    size_t len;
-    uint8_t frame[FRAME_MAX];
-} heard;
 static const uint8_t CHALLENGE[CHALLENGE_LEN] = { 0xC4 };
 
 /* ---- the server ---- */
@@ -95,6 +90,7 @@ static inline int site_group_up(void **state)
     if (make_workspace(state) != 0)
         return -1;
     site.h = open_line();
+    assert_ok(hsm_key_ensure(site.h, HSM_KEK, "kek", &site.kek, NULL, &e));
     assert_ok(hsm_key_ensure(site.h, HSM_KEK_SECRET, "kek-secret", &site.kek_secret, NULL, &e));
     assert_ok(hsm_key_ensure(site.h, HSM_MASTER, "master/TEST", &master, NULL, &e));
     hsm_key_free(master);
@@ -104,6 +100,7 @@ static inline int site_group_up(void **state)
 
 static inline int site_group_down(void **state)
 {
+    hsm_key_free(site.kek);
     hsm_key_free(site.kek_secret);
     hpke_host_close(site.host);
     hsm_close(site.h);
@@ -227,33 +224,72 @@ static inline void random_bytes(uint8_t *at, size_t len)
     assert_true(site.crypto.random(site.crypto.io, at, len));
 }
 
-/* Scheme 4: drawn in the token, wrapped for the registry.  5: derived there. */
-static inline void make_secret(const struct board *b, uint8_t secret[SLOT_LEN], struct wrapped_key *w, size_t *n)
+static inline void wrapped_row(struct wrapped_key *w, const char *role, const char *label, struct hsm_key *kek,
+                               const struct hsm_blob *blob)
 {
-    struct hsm_blob blob;
-    struct hsm_key *master = NULL;
-    uint8_t input[DERIVE_ROOT_INPUT_LEN], serial[OTP_SERIAL_LEN];
-
-    if (b->product.scheme == 5) {
-        put32(serial, (uint32_t)(b->serial >> 32));
-        put32(serial + 4, (uint32_t)b->serial);
-        derive_root_input(serial, input);
-        assert_ok(hsm_key_find(site.h, HSM_MASTER, "master/TEST", &master, &e));
-        assert_ok(hsm_derive(master, input, secret, &e));
-        hsm_key_free(master);
-        return;
-    }
-    assert_ok(hsm_device_secret_new(site.h, site.kek_secret, secret, &blob, &e));
-    *w = (struct wrapped_key){ .role = "secret", .blob_len = blob.len, .mechanism = blob.mechanism, .kek = "kek-secret" };
-    memcpy(w->blob, blob.bytes, sizeof w->blob);
-    memcpy(w->profile, blob.profile, sizeof w->profile);
-    assert_ok(hsm_key_kcv(site.kek_secret, w->kek_kcv, &e));
+    *w = (struct wrapped_key){ .blob_len = blob->len, .mechanism = blob->mechanism };
+    (void)snprintf(w->role, sizeof w->role, "%s", role);
+    (void)snprintf(w->kek, sizeof w->kek, "%s", label);
+    memcpy(w->blob, blob->bytes, sizeof w->blob);
+    memcpy(w->profile, blob->profile, sizeof w->profile);
+    assert_ok(hsm_key_kcv(kek, w->kek_kcv, &e));
     random_bytes(w->digest, sizeof w->digest);
-    *n = 1;
 }
 
-static inline void fill_slots(struct board *b, struct otp_image *in, const struct fleet_key *k, struct wrapped_key *w,
-                              size_t *n)
+/* Drawn in the token, wrapped for the registry: scheme 4's key, 1's PSK. */
+static inline void make_secret(const char *role, uint8_t secret[SLOT_LEN], struct wrapped_key *w)
+{
+    struct hsm_blob blob;
+
+    assert_ok(hsm_device_secret_new(site.h, site.kek_secret, secret, &blob, &e));
+    wrapped_row(w, role, "kek-secret", site.kek_secret, &blob);
+}
+
+/* Scheme 1: the server's key for this device alone. */
+static inline void make_pair(uint8_t x[SLOT_LEN], struct wrapped_key *w)
+{
+    struct hsm_blob blob;
+    uint8_t pk[P256_PK_LEN];
+
+    assert_ok(hsm_device_key_new(site.h, site.kek, pk, &blob, &e));
+    wrapped_row(w, "server", "kek", site.kek, &blob);
+    memcpy(w->public_x, pk + 1, sizeof w->public_x);
+    memcpy(x, w->public_x, SLOT_LEN);
+}
+
+/* Scheme 5: what the line derives. */
+static inline void derive_secret(uint64_t serial, uint8_t secret[SLOT_LEN])
+{
+    struct hsm_key *master = NULL;
+    uint8_t input[DERIVE_ROOT_INPUT_LEN], serial8[OTP_SERIAL_LEN];
+
+    put32(serial8, (uint32_t)(serial >> 32));
+    put32(serial8 + 4, (uint32_t)serial);
+    derive_root_input(serial8, input);
+    assert_ok(hsm_key_find(site.h, HSM_MASTER, "master/TEST", &master, &e));
+    assert_ok(hsm_derive(master, input, secret, &e));
+    hsm_key_free(master);
+}
+
+/* What is the device's own, with its wrapped keys: 1, 4, 5. */
+static inline void fill_own(const struct board *b, struct otp_image *in, struct wrapped_key w[REG_KEYS_MAX], size_t *n)
+{
+    const bool psk = (b->product.policy & POLICY_PSK) != 0;
+
+    if (b->product.scheme == 5)
+        derive_secret(b->serial, in->slot[0]);
+    else if (b->product.scheme == 4)
+        make_secret("secret", in->slot[0], &w[(*n)++]);
+    else
+        make_pair(in->slot[0], &w[(*n)++]);
+    if (psk)
+        make_secret("psk", in->slot[1], &w[(*n)++]);
+    else if (b->product.scheme == 1)
+        memset(in->slot[1], 0xFF, SLOT_LEN);
+}
+
+static inline void fill_slots(const struct board *b, struct otp_image *in, const struct fleet_key *k,
+                              struct wrapped_key w[REG_KEYS_MAX], size_t *n)
 {
     const struct scheme *s = scheme_by_id(b->product.scheme);
 
@@ -264,17 +300,13 @@ static inline void fill_slots(struct board *b, struct otp_image *in, const struc
         else if (s->slot[i] != SLOT_UNUSED)
             random_bytes(in->slot[i], SLOT_LEN);
     }
-    if (s->secret == 0)
-        make_secret(b, in->slot[0], w, n);
+    if (k == NULL)
+        fill_own(b, in, w, n);
     else
         memcpy(in->slot[b->kind->key_slot], k->x, SLOT_LEN);
-    if (k != NULL && k->has_rsa) {
-        memcpy(b->rsa, k->rsa_n, sizeof k->rsa_n);
-        memcpy(b->rsa + sizeof k->rsa_n, k->rsa_e, sizeof k->rsa_e);
-    }
 }
 
-static inline void make_image(struct board *b, const struct fleet_key *k, struct wrapped_key *w, size_t *n)
+static inline void make_image(struct board *b, const struct fleet_key *k, struct wrapped_key w[REG_KEYS_MAX], size_t *n)
 {
     struct otp_image in = { .scheme = b->product.scheme,
                             .suite = b->product.suite,
@@ -285,6 +317,10 @@ static inline void make_image(struct board *b, const struct fleet_key *k, struct
     put32(in.serial, (uint32_t)(b->serial >> 32));
     put32(in.serial + 4, (uint32_t)b->serial);
     fill_slots(b, &in, k, w, n);
+    if (k != NULL && k->has_rsa) {
+        memcpy(b->rsa, k->rsa_n, sizeof k->rsa_n);
+        memcpy(b->rsa + sizeof k->rsa_n, k->rsa_e, sizeof k->rsa_e);
+    }
     assert_int_equal(otp_image_encode(&site.crypto, &in, b->image), OTP_OK);
 }
 
@@ -350,7 +386,7 @@ static inline struct board with_fields(const struct board *b, const struct otp_i
 static inline void make_board(struct board *b, const struct kind *kind, const struct product *p, const struct fleet_key *k)
 {
     const uint8_t uid[REG_UID] = { 0x54, (uint8_t)++site.boards };
-    struct wrapped_key w;
+    struct wrapped_key w[REG_KEYS_MAX];
     struct device d;
     bool fresh;
     size_t n = 0;
@@ -358,9 +394,9 @@ static inline void make_board(struct board *b, const struct kind *kind, const st
     *b = (struct board){ .kind = kind, .product = *p };
     assert_ok(registry_reserve(site.registry, p->name, uid, 3, 2516, &d, &fresh, &e));
     b->serial = d.serial;
-    make_image(b, k, &w, &n);
+    make_image(b, k, w, &n);
     starts(b);
-    line_makes(b, &w, n);
+    line_makes(b, w, n);
 }
 
 /* A product of that kind, its key, and one board. */
@@ -444,23 +480,6 @@ static inline void expect_refused(const char *reason)
     assert_int_equal(out.len, 0);
     assert_true(bytes_all(out.data, sizeof out.data, 0));
     assert_string_equal(out.received, "");
-}
-
-static inline void hear(void *io, const uint8_t *frame, size_t len)
-{
-    (void)io;
-    heard.n++;
-    heard.len = len;
-    memcpy(heard.frame, frame, len);
-}
-
-/* What goes back for the frame that was offered last. */
-static inline void ask_down(void)
-{
-    const struct frame_sink sink = { hear, NULL };
-
-    memset(&heard, 0, sizeof heard);
-    assert_ok(verifier_down(site.verifier, &out, &sink, &e));
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, site_up, site_down)
