@@ -55,14 +55,30 @@ static enum err_code get_keys(struct source *s, struct err *e)
 
 /* ---- one slot from its source ---- */
 
+/* A row's digest is in no other row: whoever copies a key from one row into another is found here, before it is burned. */
+static enum err_code is_its_own(const struct source *s, const struct wrapped_key *k, const char *label,
+                                uint8_t key[SLOT_LEN], struct err *e)
+{
+    uint8_t now[SHA256_LEN];
+    enum err_code rc = key_digest(s->t, label, key, now, e);
+
+    if (rc == ERR_OK && !bytes_equal(now, k->digest, sizeof now))
+        rc = err_set(e, &station_fault[STATION_KEY_ROWS], "image", NULL, 0, "device %016llx, key '%s' is not its own",
+                     (unsigned long long)s->t->device.serial, k->role);
+    if (rc != ERR_OK)
+        bytes_wipe(key, SLOT_LEN);
+    return rc;
+}
+
 static enum err_code from_pair(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e)
 {
     const struct wrapped_key *k = NULL;
     enum err_code rc = of_role(s, rule.role, &k, e);
 
-    if (rc == ERR_OK)
-        memcpy(out, k->public_x, SLOT_LEN);
-    return rc;
+    if (rc != ERR_OK)
+        return rc;
+    memcpy(out, k->public_x, SLOT_LEN);
+    return is_its_own(s, k, KEY_DIGEST_PUBLIC, out, e);
 }
 
 static enum err_code from_secret(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e)
@@ -85,8 +101,8 @@ static enum err_code from_secret(const struct source *s, struct slot_rule rule, 
         if (memcmp(kcv, k->kek_kcv, sizeof kcv) != 0)
             rc = err_set(e, &station_fault[STATION_OTHER_KEK], "image", NULL, 0, "key '%s' of device %016llx", k->kek,
                          (unsigned long long)t->device.serial);
-        else
-            rc = hsm_device_secret_get(t->s->line, kek, &blob, out, e);
+        else if ((rc = hsm_device_secret_get(t->s->line, kek, &blob, out, e)) == ERR_OK)
+            rc = is_its_own(s, k, KEY_DIGEST_SECRET, out, e);
     }
     hsm_key_free(kek);
     return rc;

@@ -67,7 +67,7 @@ static enum err_code fill(struct wrapped_key *k, const char *role, const struct 
     return hsm_key_kcv(kek, k->kek_kcv, e);
 }
 
-static enum err_code digest(const struct task *t, const char *label, const uint8_t *key, uint8_t out[32], struct err *e)
+enum err_code key_digest(const struct task *t, const char *label, const uint8_t key[32], uint8_t out[32], struct err *e)
 {
     const struct crypto *c = t->s->crypto;
     const struct crypto_part part[] = { { label, strlen(label) }, { key, 32 } };
@@ -88,7 +88,7 @@ static enum err_code new_pair(struct task *t, const char *role, struct wrapped_k
         (rc = hsm_device_key_new(t->s->line, kek, pkR, &blob, e)) == ERR_OK &&
         (rc = fill(k, role, &blob, "kek", kek, e)) == ERR_OK) {
         memcpy(k->public_x, pkR + 1, sizeof k->public_x);
-        rc = digest(t, "", k->public_x, k->digest, e);
+        rc = key_digest(t, KEY_DIGEST_PUBLIC, k->public_x, k->digest, e);
     }
     hsm_key_free(kek);
     return rc;
@@ -105,7 +105,7 @@ static enum err_code new_secret(struct task *t, const char *role, struct wrapped
     if ((rc = hsm_key_find(t->s->line, HSM_KEK_SECRET, "kek-secret", &kek, e)) == ERR_OK &&
         (rc = hsm_device_secret_new(t->s->line, kek, secret, &blob, e)) == ERR_OK &&
         (rc = fill(k, role, &blob, "kek-secret", kek, e)) == ERR_OK)
-        rc = digest(t, "fl1 key", secret, k->digest, e);
+        rc = key_digest(t, KEY_DIGEST_SECRET, secret, k->digest, e);
     bytes_wipe(secret, sizeof secret);
     hsm_key_free(kek);
     return rc;

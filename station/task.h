@@ -95,6 +95,10 @@ enum err_code image_sources(struct task *t, struct err *e);
 
 /* Born in the token and recorded: RESERVED -> KEYED. */
 enum err_code key_make(struct task *t, struct err *e);
+/* What a wrapped key's row is known by, UNIQUE in the registry: SHA-256 of the label, then a public x or a secret. */
+#define KEY_DIGEST_PUBLIC ""
+#define KEY_DIGEST_SECRET "fl1 key"
+enum err_code key_digest(const struct task *t, const char *label, const uint8_t key[32], uint8_t out[32], struct err *e);
 bool task_has_secret(const struct task *t); /* the line knows what the secret slot of this product holds */
 
 #endif
