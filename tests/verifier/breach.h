@@ -134,8 +134,8 @@ static inline void file_tells_nothing(const struct file *f, const struct board *
     assert_false(file_holds(f, "secret of b", strlen("secret of b")));
 }
 
-/* The control of the search: what is stored is found.  That of the keys: the server's token, by its KEK, its master or its
- * fleet key, opens both from the same rows. */
+/* Controls.  Of the search: what is stored is found, and a session's key would be.  Of the keys: the server's token, by its
+ * KEK, its master or its fleet key, opens both frames from the same rows. */
 static inline void claim_registry_is_shut(struct scene *s)
 {
     struct file f = file_read(site.db);
@@ -151,6 +151,14 @@ static inline void claim_registry_is_shut(struct scene *s)
     assert_in_range(blobs, 8, 1000); /* images, frames, digests */
     restart();
     assert_int_equal(token_reads(&s->b, &s->h), READ_BOTH);
+
+    struct loot l = { .len = 0 };
+    loot_memory(&l, &s->b);
+    rows_leak(l.bytes);
+    f = file_read(site.db);
+    assert_true(file_holds(&f, s->b.session.keys.key, sizeof s->b.session.keys.key));
+    free(f.bytes);
+    assert_true(rows_read(&s->b, &s->h, &blobs) & 2);
 }
 
 /* Every claim about these rows, each in a registry of its own. */
