@@ -98,14 +98,15 @@ $(REAL): $(patsubst %.c,build/%.o,$(wildcard tests/sweep/real*.c)) build/lib.a
 	$(Q)gcc $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 sweep: $(SWEEP) $(REAL) all
 	@$(SWEEP) --json build/sweep.json; rc=$$?; $(REAL) --json build/sweep.json && exit $$rc
-soak: $(SWEEP) $(REAL) all # CASES=N at random, SEED=S; before them the large counts
+SENDERS := build/tests/soak/devices build/tests/soak/senders # devices without boards: tests/soak/frames.sh
+$(SENDERS): %: %.o build/lib.a
+	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
+soak-frames: all $(SENDERS) # FRAMES=N through relays to the server
+	@SEED=$(or $(SEED),1) tests/soak/frames.sh $(or $(FRAMES),1000000) build/frames.json
+soak: $(SWEEP) $(REAL) all soak-frames # CASES=N at random, SEED=S; before them the large counts
 	@$(SWEEP) --units $(or $(UNITS),100000) --serials $(or $(SERIALS),1000000) --seed $(or $(SEED),1)
 	@$(REAL) --soak $(or $(BOARDS),500) --seed $(or $(SEED),1)
 	@$(SWEEP) --cases $(or $(CASES),100000) --seed $(or $(SEED),1) --json build/soak.json
-
-SENDERS := build/tests/soak/senders # devices without boards, for the run of many frames: feeds `fuseline relay --from -`
-$(SENDERS): %: %.o build/lib.a
-	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # ---- bugs put in on purpose, each to be caught by the tests: tests/mutants ----
 mutants: all $(SWEEP)
@@ -206,7 +207,7 @@ vectors: build/vectors/make
 
 # ---- the jobs ----
 check: all $(TEST_ELF) build/vectors/make build/asan/fuseline build/asan/vchip $(TESTS:%=build/%) $(ASAN_TESTS:%=build/asan/%) \
-       $(SRC:%.c=build/clang/%.o) $(TESTS:%=build/clang/%.o) $(SWEEP_SRC:%.c=build/clang/%.o) $(FUZZ) $(SWEEP) $(REAL)
+       $(SRC:%.c=build/clang/%.o) $(TESTS:%=build/clang/%.o) $(SWEEP_SRC:%.c=build/clang/%.o) $(FUZZ) $(SWEEP) $(REAL) $(SENDERS) $(SENDERS:build/%=build/clang/%.o)
 	@tests/run $(JOBS) $(TESTS:%=build/%) $(BATS:%=build@%) $(ASAN_TESTS:%=build/asan/%) $(ASAN_BATS:%=build/asan@%)
 
 fuzz: $(FUZZ) # SECONDS=N for each; finds are left in build/fuzz/
@@ -247,7 +248,7 @@ build/.packages-check: Makefile tests/packages | build/.packages
 	@tests/packages $(CHECK_PACKAGES)
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: all check sweep soak mutants vectors demo bench size fuzz install clean
+.PHONY: all check sweep soak soak-frames mutants vectors demo bench size fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

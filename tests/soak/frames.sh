@@ -1,0 +1,182 @@
+#!/bin/bash
+# tests/soak/frames.sh FRAMES OUT.json - FRAMES frames of devices of every scheme, through relays that do all that a bad network
+# does, to one server of two workers; meanwhile workers and relays are killed.  Every frame must be recorded once, and told on
+# standard output at most once; every relay must end with an empty buffer; nothing may be recorded that nobody sent.
+# DEVICES (12) of each scheme, PHONES (3), CUT (0.01) power cuts a frame, KILL (2) seconds to the first kill -9 and a little more
+# to each next, PIECE (10000) frames that a phone hears before it must have a receipt for each, SEED (1).
+# CONTROL=lost|strange|shown: spoil the result, to see that it is noticed.
+# All files are in memory: what is asked here is what becomes of frames, not how fast a disk is.
+set -eu -o pipefail
+frames=$1 out=$2
+cd "$(dirname "$0")/../.."
+build=$(realpath "${BUILD:-build}")
+phones=${PHONES:-3} piece=${PIECE:-10000} seed=${SEED:-1}
+tricks=(--drop 0.01 --duplicate 0.02 --delay 0.01 --reorder 0.05 --flip 0.0005)
+T=$(mktemp -d /dev/shm/fuseline-frames.XXXXXX)
+server='' killer='' phone=()
+
+end() { # every process that was started, and the folder
+    local pid
+    touch "$T/stop"
+    for pid in $killer "${phone[@]}" $server; do kill "$pid" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+    rm -rf "$T"
+}
+trap end EXIT
+trap 'exit 1' INT TERM
+
+failed() { # failed TEXT
+    echo "frames: $*" >&2
+    exit 1
+}
+
+ask() { # ask SQL
+    sqlite3 -readonly "$T/w/registry.db" "$1"
+}
+
+# ---- a line's folder, its devices, and what they say ----
+
+make_products() {
+    local s
+    "$build/fuseline" init "$T/w"
+    "$build/fuseline" -C "$T/w" key new --ra
+    "$build/fuseline" -C "$T/w" key new --backup-ra
+    for s in sealed sealed-fleet identity secret derived session signup; do
+        "$build/fuseline" -C "$T/w" product add "$s" --chip stm32l476 --scheme "$s" --lock 0
+    done
+    printf '\n[serve]\nlisten = 127.0.0.1:0\nmetrics = 0\nrate = 0\nworkers = 2\n' >>"$T/w/fuseline.conf"
+}
+
+make_frames() {
+    local i file=()
+    for ((i = 0; i < phones; i++)); do mkdir "$T/$i" && file+=("$T/$i/all"); done
+    "$build/tests/soak/devices" "$T/w" "${DEVICES:-12}" |
+        "$build/tests/soak/senders" "$frames" "${CUT:-0.01}" "$seed" "${file[@]}" 2>"$T/sent"
+    sort "${file[@]}" >"$T/want"
+    for ((i = 0; i < phones; i++)); do split -a 4 -d -l "$piece" "$T/$i/all" "$T/$i/piece-" && rm "$T/$i/all"; done
+    [ "$(sort -u "$T/want" | wc -l)" = "$frames" ] || failed "two frames are equal"
+}
+
+serve() {
+    "$build/fuseline" -C "$T/w" --json serve --self-signed >"$T/served" 2>"$T/said" &
+    server=$!
+    local i
+    for ((i = 0; i < 400; i++)); do
+        [ ! -s "$T/served" ] || break
+        sleep 0.05
+    done
+    url=https://localhost:$(sed -n '1s/.*"port":\([0-9]*\).*/\1/p' "$T/served")
+}
+
+# ---- phones ----
+
+relay() { # relay I N FILE: phone I's N-th
+    exec "$build/fuseline" -C "$T/w" --json relay --from "$3" --url "$url" --cacert "$T/w/serve-cert.pem" --buffer "$T/$1/buffer" \
+        --posts 4 "${tricks[@]}" --seed $((seed * 10000 + $1 * 1000 + $2)) --seconds $((frames / 250 + 120)) >>"$T/$1/did" 2>>"$T/$1/said"
+}
+
+phone() { # phone I: its pieces, one after the other; killed, it starts again, with the buffer that it had
+    local i=$1 n=0 rc=0 relay='' p
+    trap 'kill "$relay" || true; exit 1' TERM
+    for p in "$T/$i"/piece-*; do
+        for ((rc = 137; rc == 137; n++)); do
+            relay "$i" "$n" "$p" &
+            relay=$!
+            echo "$relay" >"$T/$i/pid"
+            rc=0
+            wait "$relay" || rc=$?
+        done
+        [ $rc = 0 ] || break
+    done 2>>"$T/$i/said"
+    rm "$T/$i/pid"
+    return $rc
+}
+
+victim() { # victim N: its kind and process, in turn
+    local pid
+    if (($1 % 2 == 0)); then
+        pid=$(pgrep -P "$server" | shuf -n 1) && echo "worker $pid"
+    else
+        pid=$(cat "$T/$(($1 / 2 % phones))/pid") && [ "$(cat "/proc/$pid/comm")" = fuseline ] && echo "relay $pid"
+    fi
+}
+
+kill_now_and_then() { # less and less often, or a slow machine would never come to an end
+    local n i kind pid
+    for ((n = 0; ; n++)); do
+        for ((i = 0; i < ${KILL:-2} * 10 + 2 * n; i++)); do
+            [ ! -e "$T/stop" ] || return 0
+            sleep 0.1
+        done
+        if read -r kind pid < <(victim "$n"); then kill -9 "$pid" && echo "$kind" >>"$T/killed"; fi
+    done 2>"$T/killer"
+}
+
+run_phones() {
+    local i rc=0
+    for ((i = 0; i < phones; i++)); do
+        phone "$i" &
+        phone[i]=$!
+    done
+    kill_now_and_then &
+    killer=$!
+    for ((i = 0; i < phones; i++)); do
+        wait "${phone[i]}" || { rc=1 && tail -n 5 "$T/$i/said" >&2; }
+    done
+    touch "$T/stop"
+    wait "$killer" || true
+    phone=() killer=''
+    [ $rc = 0 ] || failed "a relay did not end with 0"
+}
+
+# ---- what came of it ----
+
+
+spoil() { # as CONTROL says
+    case ${CONTROL:-} in
+    lost) sed -i 1d "$T/have" ;;
+    strange) sed -i '1s/^../00/' "$T/have" && sort -o "$T/have" "$T/have" ;;
+    shown) grep '^{"status":"opened"' "$T/served" | head -n 1 >"$T/again" && cat "$T/again" >>"$T/served" ;;
+    esac
+}
+
+shown_twice() { # a frame's data holds its number: no line "opened" may come again, whoever was killed
+    sed -n 's/^{"status":"opened".*"data":"\([0-9a-f]*\)".*/\1/p' "$T/served" | sort | uniq -d | wc -l
+}
+
+total() { # total KEY: of what the relays said at their ends
+    cat "$T"/[0-9]*/did | sed -n 's/^{"event":"end".*"'"$1"'":\([0-9]*\).*/\1/p' | awk '{ n += $1 } END { print n + 0 }'
+}
+
+line() { # line KEY VALUE...: one JSON object
+    printf '"%s":%s,' "$@" | sed 's/^/{/; s/,$/}\n/'
+}
+
+judge() { # recorded: different frames
+    local recorded lost strange twice left
+    ask 'SELECT lower(hex(frame)) FROM frame' | sort >"$T/have"
+    spoil
+    recorded=$(uniq "$T/have" | wc -l)
+    lost=$(comm -23 "$T/want" "$T/have" | wc -l)
+    strange=$(uniq "$T/have" | comm -13 "$T/want" - | wc -l)
+    twice=$(($(uniq -d "$T/have" | wc -l) + $(ask 'SELECT count(*) - count(DISTINCT hex(session) || ctr) FROM frame') + $(shown_twice)))
+    left=$(find "$T"/[0-9]*/buffer -type f | wc -l)
+    line frames "$frames" recorded "$recorded" lost "$lost" twice "$twice" strange "$strange" left "$left" \
+        opens "$(sed 's/.*"opens":\([0-9]*\).*/\1/' "$T/sent")" answered_again "$(grep -c '^{"status":"duplicate"' "$T/served" || true)" \
+        posts "$(total posts)" refused "$(total refused)" workers_killed "$(grep -c worker "$T/killed" || true)" \
+        relays_killed "$(grep -c relay "$T/killed" || true)" seconds "$seconds" | tee "$out"
+    [ "$recorded $lost $twice $strange $left" = "$frames 0 0 0 0" ] || failed "see above"
+}
+
+touch "$T/killed"
+make_products >"$T/made" 2>&1 || { cat "$T/made" && exit 1; }
+make_frames
+serve
+begin=$EPOCHREALTIME
+run_phones
+seconds=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $begin }")
+rc=0
+kill "$server" && wait "$server" || rc=$?
+server=''
+[ $rc = 0 ] || failed "serve: exit $rc: $(tail -n 3 "$T/said")"
+judge
