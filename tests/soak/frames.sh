@@ -2,15 +2,16 @@
 # tests/soak/frames.sh FRAMES OUT.json - FRAMES frames of devices of every scheme, through relays that do all that a bad network
 # does, to one server of two workers; meanwhile workers and relays are killed.  Every frame must be recorded once, and told on
 # standard output at most once; every relay must end with an empty buffer; nothing may be recorded that nobody sent.
-# DEVICES (12) of each scheme, PHONES (3), CUT (0.01) power cuts a frame, KILL (2) seconds to the first kill -9 and a little more
-# to each next, PIECE (10000) frames that a phone hears before it must have a receipt for each, SEED (1).
+# DEVICES (12) of each scheme, PHONES (3), CUT (0.01) power cuts a frame, KILL (1) seconds to the first kill -9 and as many more to each
+# next, PIECE (100000) frames that a phone hears before it must have a receipt for each, SEED (1).
 # CONTROL=lost|strange|shown: spoil the result, to see that it is noticed.
 # All files are in memory: what is asked here is what becomes of frames, not how fast a disk is.
 set -eu -o pipefail
 frames=$1 out=$2
 cd "$(dirname "$0")/../.."
 build=$(realpath "${BUILD:-build}")
-phones=${PHONES:-3} piece=${PIECE:-10000} seed=${SEED:-1}
+source tests/soak/site.bash
+phones=${PHONES:-3} piece=${PIECE:-100000} seed=${SEED:-1}
 tricks=(--drop 0.01 --duplicate 0.02 --delay 0.01 --reorder 0.05 --flip 0.0005)
 T=$(mktemp -d /dev/shm/fuseline-frames.XXXXXX)
 server='' killer='' phone=()
@@ -30,22 +31,7 @@ failed() { # failed TEXT
     exit 1
 }
 
-ask() { # ask SQL
-    sqlite3 -readonly "$T/w/registry.db" "$1"
-}
-
-# ---- a line's folder, its devices, and what they say ----
-
-make_products() {
-    local s
-    "$build/fuseline" init "$T/w"
-    "$build/fuseline" -C "$T/w" key new --ra
-    "$build/fuseline" -C "$T/w" key new --backup-ra
-    for s in sealed sealed-fleet identity secret derived session signup; do
-        "$build/fuseline" -C "$T/w" product add "$s" --chip stm32l476 --scheme "$s" --lock 0
-    done
-    printf '\n[serve]\nlisten = 127.0.0.1:0\nmetrics = 0\nrate = 0\nworkers = 2\n' >>"$T/w/fuseline.conf"
-}
+# ---- what the devices say ----
 
 make_frames() {
     local i file=()
@@ -55,17 +41,6 @@ make_frames() {
     sort "${file[@]}" >"$T/want"
     for ((i = 0; i < phones; i++)); do split -a 4 -d -l "$piece" "$T/$i/all" "$T/$i/piece-" && rm "$T/$i/all"; done
     [ "$(sort -u "$T/want" | wc -l)" = "$frames" ] || failed "two frames are equal"
-}
-
-serve() {
-    "$build/fuseline" -C "$T/w" --json serve --self-signed >"$T/served" 2>"$T/said" &
-    server=$!
-    local i
-    for ((i = 0; i < 400; i++)); do
-        [ ! -s "$T/served" ] || break
-        sleep 0.05
-    done
-    url=https://localhost:$(sed -n '1s/.*"port":\([0-9]*\).*/\1/p' "$T/served")
 }
 
 # ---- phones ----
@@ -101,10 +76,10 @@ victim() { # victim N: its kind and process, in turn
     fi
 }
 
-kill_now_and_then() { # less and less often, or a slow machine would never come to an end
+kill_now_and_then() { # less and less often: a slow machine must come to an end, and serve waits longer for whoever dies again
     local n i kind pid
     for ((n = 0; ; n++)); do
-        for ((i = 0; i < ${KILL:-2} * 10 + 2 * n; i++)); do
+        for ((i = 0; i < ${KILL:-1} * 10 * (n + 1); i++)); do
             [ ! -e "$T/stop" ] || return 0
             sleep 0.1
         done
@@ -169,14 +144,11 @@ judge() { # recorded: different frames
 }
 
 touch "$T/killed"
-make_products >"$T/made" 2>&1 || { cat "$T/made" && exit 1; }
+site_make sealed sealed-fleet identity secret derived session signup >"$T/made" 2>&1 || { cat "$T/made" && exit 1; }
 make_frames
-serve
+serve 2
 begin=$EPOCHREALTIME
 run_phones
 seconds=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $begin }")
-rc=0
-kill "$server" && wait "$server" || rc=$?
-server=''
-[ $rc = 0 ] || failed "serve: exit $rc: $(tail -n 3 "$T/said")"
+unserve || failed "serve: exit $?: $(tail -n 3 "$T/said")"
 judge
