@@ -219,7 +219,7 @@ demo: all # SCHEME=all: a board of each scheme
 BENCH   := build/tests/bench/keys build/tests/bench/frames
 $(BENCH): %: %.o build/tests/bench/raw.o build/lib.a
 	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
-bench: all $(BENCH) $(CHIPS:%=build/firmware/sealed-fast-%.elf) | build/.packages-check
+bench: all $(BENCH) $(SENDERS) $(CHIPS:%=build/firmware/sealed-fast-%.elf) | build/.packages-check
 	@tests/bench/run build/bench.json $(CHIPS)
 
 STACK   := build/tests/bench/stack

@@ -106,7 +106,6 @@ run_phones() {
 
 # ---- what came of it ----
 
-
 spoil() { # as CONTROL says
     case ${CONTROL:-} in
     lost) sed -i 1d "$T/have" ;;
