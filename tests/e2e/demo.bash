@@ -1,8 +1,10 @@
 # tests/e2e/demo.bash - what the demonstrations share: a folder of their own with a line in it, simulated boards, a hand at the
-# plug.  Sets tree, dir, line and start, and goes to $dir; whoever sources it sets `hands`, and product[SLOT] before provision.
+# plug.  Sets tree, build, dir, line and start, and goes to $dir; whoever sources it sets `hands`, and product[SLOT] before
+# provision.
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-PATH=${BUILD:-$tree/build}:$PATH
+build=$(realpath "${BUILD:-$tree/build}") # BUILD may be said from the folder we leave below
+PATH=$build:$PATH
 dir=$(mktemp -d /tmp/fuseline-demo.XXXXXX)
 line=$dir/line
 pids=()

@@ -106,7 +106,7 @@ hang_up() { # boards off, phones empty, then everybody goes home in order
 
 # ---- what came of it ----
 of_slot() { # of_slot SLOT: its row and its JSON; leaves them in $row and $json
-    local is=${fleet[$1]} elf=${BUILD:-$tree/build}/firmware/${scheme[$1]}-${chip[$1]}.elf done_ opened have want bytes=() flash
+    local is=${fleet[$1]} elf=$build/firmware/${scheme[$1]}-${chip[$1]}.elf done_ opened have want bytes=() flash
     done_=$(fuseline -C line --json device list --product "$1" --state DONE | wc -l)
     opened=$(registry "SELECT count(*) FROM frame WHERE fleet = $is")
     bytes=($(registry "SELECT length(frame) FROM frame WHERE fleet = $is ORDER BY n LIMIT 1")
