@@ -312,7 +312,7 @@ is_dead() { # is_dead PID: though perhaps nobody has asked how it ended
         done
         cat body
         sleep 1
-    } | openssl s_client -quiet -CAfile serve-cert.pem -connect "${url#https://}" >late 2>late.said 3>&- &
+    } | openssl s_client -quiet -CAfile serve-cert.pem -connect "127.0.0.1:${url##*:}" >late 2>late.said 3>&- &
     local client=$! i
     for ((i = 0; i < 400; i++)); do
         [ "$(metric requests_in_progress)" != 1 ] || break
@@ -367,10 +367,10 @@ is_dead() { # is_dead PID: though perhaps nobody has asked how it ended
 
 @test "slow clients hold nobody up, and are ended" {
     serve 'timeout = 1'
-    local i host=${url#https://} slow=()
+    local i slow=()
     for i in {1..8}; do
         { printf 'POST /v1/frames HTTP/1.1\r\nHost: x\r\n' && for ((n = 0; n < 200; n++)); do printf 'X-%d: a\r\n' $n && sleep 0.1; done; } 2>/dev/null |
-            openssl s_client -quiet -CAfile serve-cert.pem -connect "$host" >/dev/null 2>&1 3>&- &
+            openssl s_client -quiet -CAfile serve-cert.pem -connect "127.0.0.1:${url##*:}" >/dev/null 2>&1 3>&- &
         slow+=($!)
     done
     for ((i = 0; i < 400; i++)); do
@@ -405,7 +405,7 @@ is_dead() { # is_dead PID: though perhaps nobody has asked how it ended
 }
 
 tls() { # tls OPENSSL-ARGUMENT...: does a handshake succeed?
-    openssl s_client -brief -cipher DEFAULT@SECLEVEL=0 -CAfile serve-cert.pem -connect "${url#https://}" "$@" </dev/null >tls.out 2>&1
+    openssl s_client -brief -cipher DEFAULT@SECLEVEL=0 -CAfile serve-cert.pem -connect "127.0.0.1:${url##*:}" "$@" </dev/null >tls.out 2>&1
 }
 
 @test "TLS 1.2 and 1.3, and nothing older" {
