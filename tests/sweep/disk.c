@@ -78,6 +78,7 @@ static void after(struct world *w, const struct sweep_case *c, struct told *t)
 const struct sweep_kind disk_kinds[] = {
     { .name = "disk-power",
       .variants = UNSYNCED_LOSSES,
+      .whole_stride = 3,
       .describe = describe,
       .prepare = prepare,
       .arm = arm,

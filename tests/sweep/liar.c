@@ -142,6 +142,7 @@ static bool check(struct world *w, const struct sweep_case *c, const struct told
 const struct sweep_kind liar_kinds[] = {
     { .name = "liar",
       .variants = VARIANTS,
+      .whole_stride = 3,
       .describe = describe,
       .prepare = prepare,
       .arm = arm,

@@ -208,6 +208,7 @@ static bool check(struct world *w, const struct sweep_case *c, const struct told
 const struct sweep_kind login_kinds[] = {
     { .name = "login-kill",
       .variants = WAYS,
+      .whole_stride = 3,
       .describe = describe,
       .arm = arm,
       .after = after,

@@ -198,6 +198,7 @@ static void arm(struct world *w, const struct sweep_case *c, struct told *t, boo
 const struct sweep_kind pkcs11_kinds[] = {
     { .name = "pkcs11",
       .variants = CODES,
+      .whole_stride = 5,
       .describe = describe,
       .prepare = prepare,
       .arm = arm,

@@ -127,7 +127,7 @@ static void all_points(struct sweep *s, size_t k, struct world *w, unsigned vari
 {
     const struct sweep_kind *kind = s->kind[k];
     const unsigned whole = kind->whole_stride != 0 ? kind->whole_stride : 1;
-    const unsigned stride = s->stride == 1 ? whole : kind->stride != 0 ? kind->stride : s->stride * whole;
+    const unsigned stride = s->stride == 1 ? whole : kind->stride != 0 ? kind->stride : s->stride;
     struct sweep_case c = { .kind = kind, .variant = variant, .seed = s->seed };
     bool more = true;
 

@@ -51,6 +51,7 @@ static bool check(struct world *w, const struct sweep_case *c, const struct told
 const struct sweep_kind signal_kinds[] = {
     { .name = "signal",
       .variants = WORLD_BOARDS * SIGNALS,
+      .whole_stride = 3,
       .describe = describe,
       .arm = arm,
       .check = check,
