@@ -8,7 +8,9 @@
 
 #include "flash/vchip/nvm.h"
 #include "protocol/bytes.h"
+#include "protocol/crc32.h"
 #include "protocol/scheme.h"
+#include "protocol/signing.h"
 #include "tests/sweep/files.h"
 
 static bool no(char why[200], const char *what, const struct err *e)
@@ -34,6 +36,33 @@ static void read_cells(struct look_part *p, struct nvm *n, const struct chip_des
     p->burned = !bytes_all(p->image, sizeof p->image, 0xFF);
 }
 
+static bool chip_makes_key(const struct scheme *s)
+{
+    return s->secret != SECRET_NONE && s->slot[s->secret] == SLOT_CHIP_MADE;
+}
+
+/* A unit of the seed carries its own check byte, which is never FF: firmware-stub/make_key.h. */
+static void read_seed(struct look *l, struct look_part *p)
+{
+    const struct scheme *s = scheme_by_id(l->w->board->device->id);
+    uint8_t d[P256_LEN];
+    unsigned whole = 0;
+
+    if (!chip_makes_key(s))
+        return;
+    p->seed_at = OTP_OFF_SLOT + s->secret * (uint32_t)SLOT_LEN;
+    for (uint32_t at = p->seed_at; at < p->seed_at + SLOT_LEN; at += OTP_UNIT) {
+        const uint8_t *unit = p->image + at;
+        const bool blank = bytes_all(unit, OTP_UNIT, 0xFF), ecc = p->cell == OTP_UNIT && p->ecc[at / p->cell];
+        const bool good = !blank && !ecc && unit[7] != 0xFF && unit[7] == (uint8_t)crc32_ieee(0, unit, 7);
+
+        p->seed_burned = p->seed_burned || !blank || ecc;
+        p->seed_torn = p->seed_torn || ecc || (!blank && !good);
+        whole += good;
+    }
+    p->has_x = whole == SLOT_LEN / OTP_UNIT && signing_key(&l->crypto, p->image + p->seed_at, d, p->x);
+}
+
 static bool look_at_part(struct look *l, struct look_part *p, const char *path, char why[200])
 {
     static const uint32_t none[NVM_OPTIONS];
@@ -54,12 +83,18 @@ static bool look_at_part(struct look *l, struct look_part *p, const char *path, 
     p->rdp = silicon_rdp(s);
     silicon_close(s);
     p->present = true;
+    read_seed(l, p);
     p->whole = otp_image_check(&l->crypto, p->image, false, NULL) == OTP_OK;
     p->serial = (uint64_t)get32(p->image + OTP_OFF_SERIAL) << 32 | get32(p->image + OTP_OFF_SERIAL + 4);
     for (size_t i = 0; i < l->n; i++)
         if (memcmp(l->device[i].row.uid, p->uid, sizeof p->uid) == 0)
             p->device = &l->device[i];
     return true;
+}
+
+static bool in_seed(const struct look_part *p, uint32_t offset)
+{
+    return p->seed_at != 0 && offset - p->seed_at < SLOT_LEN;
 }
 
 bool look_torn(const struct look_part *p)
@@ -70,10 +105,22 @@ bool look_torn(const struct look_part *p)
         const uint8_t *have = p->image + i * p->cell;
         if (p->ecc[i])
             return true;
+        if (in_seed(p, i * p->cell))
+            continue;
         if (want != NULL && !bytes_all(have, p->cell, 0xFF) && memcmp(have, want + i * p->cell, p->cell) != 0)
             return true;
     }
-    return false;
+    return p->seed_torn;
+}
+
+bool look_holds(const struct look_part *p)
+{
+    uint8_t others[OTP_IMAGE_LEN];
+
+    memcpy(others, p->image, sizeof others);
+    if (p->seed_at != 0)
+        memset(others + p->seed_at, 0xFF, SLOT_LEN);
+    return memcmp(others, p->device->wanted, sizeof others) == 0 && (p->seed_at == 0 || p->has_x);
 }
 
 /* ---- the registry ---- */
@@ -174,12 +221,16 @@ static bool secret_of(struct look *l, const struct device *d, uint8_t secret[32]
     return good;
 }
 
-/* The image that the intent's digest is of; without it nothing on the chip can be judged. */
+/* The image that the intent's digest is of; without it nothing on the chip can be judged.  Of one that a chip completes
+ * there is no digest: it is in what the chip told, and in its frames. */
 static bool make_wanted(struct look *l, struct look_device *d, char why[200])
 {
     const struct scheme *s;
     uint8_t digest[32];
+    struct err e = { 0 };
 
+    if (registry_device_key(l->registry, d->row.serial, d->x, &d->key, &e) != ERR_OK)
+        return no(why, "its key can't be read", &e);
     if (!d->row.has_image)
         return true;
     s = scheme_by_id(d->row.image[OTP_OFF_SCHEME]);
@@ -188,7 +239,9 @@ static bool make_wanted(struct look *l, struct look_device *d, char why[200])
         (void)snprintf(why, 200, "device %016llx: its secret can't be unwrapped", (unsigned long long)d->row.serial);
         return false;
     }
-    d->has_wanted = otp_image_digest(&l->crypto, d->wanted, digest) && memcmp(digest, d->row.image_sha256, 32) == 0;
+    d->has_wanted = chip_makes_key(s) ? bytes_all(d->row.image_sha256, sizeof digest, 0)
+                                      : otp_image_digest(&l->crypto, d->wanted, digest) &&
+                                            memcmp(digest, d->row.image_sha256, sizeof digest) == 0;
     if (!d->has_wanted)
         (void)snprintf(why, 200, "device %016llx: keys and journal do not make the image of the intent",
                        (unsigned long long)d->row.serial);

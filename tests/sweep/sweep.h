@@ -52,6 +52,8 @@ struct sweep_case {
 
 struct sweep_kind {
     const char *name; /* "power-otp": stable, a key of build/sweep.json */
+    bool pairs;       /* for each point all of c->second, in the first repeat: arm is called for that one too */
+    bool fleets;      /* in the world whose products have fleet keys, on world_made's boards */
     unsigned variants;
     /* Text of a variant for the list of violations: "stm32l476 torn". */
     void (*describe)(unsigned variant, char *text, size_t max);
@@ -70,10 +72,9 @@ struct sweep_kind {
     unsigned whole_stride; /* `make sweep` takes every so many-th point; 0: all.  `make soak` draws from all */
 };
 
-/* One list, in tests/sweep/main.c; one file per family of kinds.  pair_kinds: for each point all of c->second, for arm is
- * called for the first repeat too. */
-extern const struct sweep_kind power_kinds[], pair_kinds[], pkcs11_kinds[], memory_kinds[], clock_kinds[], signal_kinds[],
-    people_kinds[], part_kinds[], liar_kinds[], syscall_kinds[], disk_kinds[],
-    login_kinds[]; /* each ends with a kind without a name */
+/* One list, in tests/sweep/main.c; one file per family of kinds. */
+extern const struct sweep_kind power_kinds[], pkcs11_kinds[], memory_kinds[], clock_kinds[], signal_kinds[], people_kinds[],
+    part_kinds[], liar_kinds[], syscall_kinds[], disk_kinds[], login_kinds[],
+    made_kinds[]; /* each ends with a kind without a name */
 
 #endif

@@ -172,6 +172,12 @@ static void describe_kill(unsigned variant, char *text, size_t max)
                    variant < WORLD_BOARDS ? "before the call" : "after it");
 }
 
+static void describe_made(unsigned variant, char *text, size_t max)
+{
+    (void)snprintf(text, max, "%s, %s", world_made[variant % WORLD_BOARDS].name,
+                   variant < WORLD_BOARDS ? "before the call" : "after it");
+}
+
 static void describe_board(unsigned variant, char *text, size_t max)
 {
     (void)snprintf(text, max, "%s", world_boards[variant % WORLD_BOARDS].name);
@@ -313,5 +319,13 @@ const struct sweep_kind syscall_kinds[] = {
       .after = spare,
       .steps = WRITING,
       .whole_stride = 3 },
+    { .name = "syscall-made-kill",
+      .fleets = true,
+      .variants = 2 * WORLD_BOARDS,
+      .describe = describe_made,
+      .arm = arm_kill,
+      .after = spare,
+      .steps = WRITING | 1 << STEP_CHIP_KEY,
+      .whole_stride = 9 },
     { .name = NULL },
 };

@@ -28,10 +28,16 @@ enum { HANG_S = 120 };
 struct world *world_now;
 
 const struct world_board world_boards[WORLD_BOARDS] = {
-    { "stm32l476", "stm32l476", "TEST-l4", false, 0 },
-    { "stm32l476 psk", "stm32l476", "TEST-l4-psk", true, 1 },
-    { "stm32f407", "stm32f407", "TEST-f4", false, 0 },
-    { "stm32f407 psk", "stm32f407", "TEST-f4-psk", true, 1 },
+    { "stm32l476", "stm32l476", "TEST-l4", &device_sealed, false, 0 },
+    { "stm32l476 psk", "stm32l476", "TEST-l4-psk", &device_sealed, true, 1 },
+    { "stm32f407", "stm32f407", "TEST-f4", &device_sealed, false, 0 },
+    { "stm32f407 psk", "stm32f407", "TEST-f4-psk", &device_sealed, true, 1 },
+};
+const struct world_board world_made[WORLD_BOARDS] = {
+    { "stm32l476 identity", "stm32l476", "TEST-l4-identity", &device_identity, false, 0 },
+    { "stm32l476 signup", "stm32l476", "TEST-l4-signup", &device_signup, false, 1 },
+    { "stm32f407 identity", "stm32f407", "TEST-f4-identity", &device_identity, false, 1 },
+    { "stm32f407 signup", "stm32f407", "TEST-f4-signup", &device_signup, false, 0 },
 };
 
 /* ---- opportunities ---- */
@@ -207,6 +213,11 @@ static void uid_of(const struct sweep_case *c, uint8_t which, uint8_t uid[CHIP_U
 
 static struct sweep_case now_case;
 
+static const struct world_board *boards_of(const struct world *w)
+{
+    return w->fleets ? world_made : world_boards;
+}
+
 void world_use(struct world *w, const struct world_board *b)
 {
     w->board = b;
@@ -250,13 +261,14 @@ bool world_case(struct world *w, const struct sweep_case *c)
     uint8_t uid[CHIP_UID_LEN];
 
     now_case = *c;
+    world_now = w;
     memset(w->shared, 0, offsetof(struct world_shared, has_profile));
     w->excuse = w->module = NULL;
     w->stopped = NULL;
     w->may_die = w->foreign = w->clones = w->unsteady = false;
     w->real_waits = false;
     w->repeats_left = WORLD_REPEATS;
-    w->board = &world_boards[c->variant % WORLD_BOARDS];
+    w->board = &boards_of(w)[c->variant % WORLD_BOARDS];
     (void)unlink(w->other);
     if (!fresh_registry(w))
         return false;
@@ -300,11 +312,20 @@ static bool command(struct world *w, char *argv[], char why[200])
     return status == 0;
 }
 
+/* The authority whose word moves a fleet: its products ask for one. */
+static bool add_authority(struct world *w, char why[200])
+{
+    char *argv[] = { (char[]){ "fuseline" }, (char[]){ "-C" },   w->dir, (char[]){ "key" },
+                     (char[]){ "new" },      (char[]){ "--ra" }, NULL };
+
+    return !w->fleets || command(w, argv, why);
+}
+
 static bool add_products(struct world *w, char why[200])
 {
     for (unsigned i = 0; i < WORLD_BOARDS; i++) {
-        const struct world_board *b = &world_boards[i];
-        char name[40], chip[40];
+        const struct world_board *b = &boards_of(w)[i];
+        char name[40], chip[40], scheme[40];
         char *argv[] = { (char[]){ "fuseline" },
                          (char[]){ "-C" },
                          w->dir,
@@ -314,7 +335,7 @@ static bool add_products(struct world *w, char why[200])
                          (char[]){ "--chip" },
                          chip,
                          (char[]){ "--scheme" },
-                         (char[]){ "sealed" },
+                         scheme,
                          (char[]){ "--lock" },
                          b->lock == 1 ? (char[]){ "1" } : (char[]){ "0" },
                          b->psk ? (char[]){ "--psk" } : NULL,
@@ -322,6 +343,7 @@ static bool add_products(struct world *w, char why[200])
 
         (void)snprintf(name, sizeof name, "%s", b->product);
         (void)snprintf(chip, sizeof chip, "%s", b->chip);
+        (void)snprintf(scheme, sizeof scheme, "%s", scheme_by_id(b->device->id)->name);
         if (!command(w, argv, why))
             return false;
     }
@@ -335,10 +357,13 @@ static bool write_firmware(struct world *w)
 
     (void)snprintf(path, sizeof path, "%s/fw", w->dir);
     good = mkdir(path, 0700) == 0;
-    (void)snprintf(path, sizeof path, "%s/fw/sealed-stm32l476.elf", w->dir);
-    good = good && board_write_firmware(path);
-    (void)snprintf(path, sizeof path, "%s/fw/sealed-stm32f407.elf", w->dir);
-    return good && board_write_firmware(path);
+    for (unsigned i = 0; i < WORLD_BOARDS && good; i++) {
+        const struct world_board *b = &boards_of(w)[i];
+
+        (void)snprintf(path, sizeof path, "%s/fw/%s-%s.elf", w->dir, scheme_by_id(b->device->id)->name, b->chip);
+        good = board_write_firmware(path);
+    }
+    return good;
 }
 
 /* Mapped, loaded and looked up once, not by each child; no token is opened. */
@@ -352,12 +377,12 @@ static void warm_up(void)
     EVP_PKEY_free(EVP_EC_gen("P-256"));
 }
 
-bool world_open(struct world *w, const char *root, unsigned worker, char why[200])
+bool world_open(struct world *w, const char *root, unsigned worker, bool fleets, char why[200])
 {
     char template[WORLD_PATH + 16];
     char *init[] = { (char[]){ "fuseline" }, (char[]){ "init" }, w->dir, NULL };
 
-    *w = (struct world){ .worker = worker };
+    *w = (struct world){ .worker = worker, .fleets = fleets };
     world_now = w;
     (void)snprintf(w->dir, sizeof w->dir, "%.60s/w%u", root, worker);
     (void)snprintf(w->db, sizeof w->db, "%.80s/registry.db", w->dir);
@@ -378,7 +403,7 @@ bool world_open(struct world *w, const char *root, unsigned worker, char why[200
         (void)snprintf(why, 200, "%s: %s", w->dir, strerror(errno));
         return false;
     }
-    if (!add_products(w, why))
+    if (!add_authority(w, why) || !add_products(w, why))
         return false;
     if (rename(w->db, template) != 0) {
         (void)snprintf(why, 200, "%s: %s", w->db, strerror(errno));

@@ -10,6 +10,7 @@
 #include "tests/sweep/sweep.h"
 
 #include "flash/inproc.h"
+#include "protocol/device.h"
 
 struct chip_call;
 
@@ -19,10 +20,11 @@ struct world_board {  /* what is made of what */
     const char *name; /* "stm32l476 psk": for lists of violations */
     const char *chip;
     const char *product; /* in the registry of every case */
+    const struct device_scheme *device;
     bool psk;
     uint8_t lock; /* RDP level after the proof */
 };
-extern const struct world_board world_boards[WORLD_BOARDS];
+extern const struct world_board world_boards[WORLD_BOARDS], world_made[WORLD_BOARDS]; /* _made: the chip makes its key */
 
 struct world_shared { /* between worker and child, so that a kill leaves it; new for each case up to has_profile */
     struct told_all told;
@@ -49,6 +51,7 @@ struct world {
     char chip[WORLD_PATH];  /* state file of the board in the slot: blank at the start of a case */
     char other[WORLD_PATH]; /* a second board, blank, when the kind asks for one: world_second_board */
     char out[WORLD_PATH], err[WORLD_PATH]; /* stdout and stderr of the last run */
+    bool fleets;                           /* its products have fleet keys: the boards are world_made */
     const struct world_board *board;
     struct world_shared *shared;
 
@@ -87,8 +90,8 @@ bool world_due(struct world *w, const struct sweep_case *c);
 /* The fault comes now: sets fired and step of the run.  Async-signal-safe; before a kill. */
 void world_fired(struct world *w);
 
-/* A worker's world: makes the workspace, tokens, products.  false: *why. */
-bool world_open(struct world *w, const char *root, unsigned worker, char why[200]);
+/* A worker's world: makes the workspace, tokens, products.  worker: its number, another one for each.  false: *why. */
+bool world_open(struct world *w, const char *root, unsigned worker, bool fleets, char why[200]);
 void world_close(struct world *w); /* removes its files */
 
 /* Everything as new for the next case: registry, board (UID from c->seed and c->point), what was told; board by variant. */
@@ -117,5 +120,9 @@ struct board_frames {
 };
 bool board_sends(struct chip *c, const char *first, const char *second, struct board_frames *f);
 bool board_write_firmware(const char *path); /* the ELF file that the line writes */
+
+/* tests/sweep/make_key.c: the firmware's own code makes the key in that chip, pulse by pulse as its core would.
+ * enum device_code. */
+uint8_t board_makes_key(struct chip *c, const struct crypto *crypto, uint8_t scheme, const uint8_t *draft, uint8_t *answer);
 
 #endif
