@@ -10,6 +10,7 @@
 #include "protocol/local.h"
 #include "protocol/mailbox.h"
 #include "protocol/otp_image.h"
+#include "tests/sweep/core.h"
 
 enum { ELF_LEN = 2048, CODE_AT = 512, CODE_LEN = 104, CODE_FILL = 0x5A, FLASH = 0x08000000, MAILBOX_AT = 0x20010000 };
 
@@ -92,12 +93,24 @@ static void proves(struct started *d, uint8_t *box, const struct mailbox_view *v
         answer(box, MAILBOX_PROOF, MAILBOX_ANSWER, frame, len);
 }
 
+/* The seed is a secret of this case: nobody but the chip may hold it. */
+static void remember_seed(struct chip *c, const struct scheme *s)
+{
+    uint8_t *secret = world_now->shared->secret;
+
+    world_now->shared->has_secret =
+        silicon_peek(inproc_silicon(c), c->desc->otp.base + OTP_OFF_SLOT + s->secret * (uint32_t)SLOT_LEN, secret, SLOT_LEN);
+}
+
 static void makes_key(struct started *d, struct chip *c, uint8_t *box, const struct mailbox_view *v)
 {
     uint8_t draft[MAILBOX_KEY_REQUEST_LEN], out[MAILBOX_KEY_ANSWER_LEN];
 
     memcpy(draft, v->data, sizeof draft);
-    const uint8_t code = board_makes_key(c, &d->crypto, d->scheme->id, draft, out);
+    core_of(inproc_silicon(c), c->desc);
+    const uint8_t code = (uint8_t)core_makes_key(&d->crypto, d->scheme->id, draft, out);
+    if (code == DEVICE_OK)
+        remember_seed(c, scheme_by_id(d->scheme->id));
     if (code == DEVICE_OK)
         answer(box, MAILBOX_MAKE_KEY, MAILBOX_ANSWER, out, sizeof out);
     else

@@ -121,8 +121,4 @@ struct board_frames {
 bool board_sends(struct chip *c, const char *first, const char *second, struct board_frames *f);
 bool board_write_firmware(const char *path); /* the ELF file that the line writes */
 
-/* tests/sweep/make_key.c: the firmware's own code makes the key in that chip, pulse by pulse as its core would.
- * enum device_code. */
-uint8_t board_makes_key(struct chip *c, const struct crypto *crypto, uint8_t scheme, const uint8_t *draft, uint8_t *answer);
-
 #endif
