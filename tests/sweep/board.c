@@ -151,8 +151,8 @@ bool board_sends(struct chip *c, const char *first, const char *second, struct b
     const bool made = runs(c, &d) && starts(c, &d) &&
                       d.scheme->open(&d.crypto, &d.side, (uint32_t)++world_now->shared->boot, (const uint8_t *)first,
                                      strlen(first), f->open, sizeof f->open, &f->open_len, &s) == SEALED_OK &&
-                      d.scheme->data(&d.crypto, &d.side, &s, 1, (const uint8_t *)second, strlen(second), f->data,
-                                     sizeof f->data, &f->data_len) == SEALED_OK;
+                      d.scheme->data(&d.crypto, &d.side, &s, d.scheme->sid ? 1 : 2, (const uint8_t *)second, strlen(second),
+                                     f->data, sizeof f->data, &f->data_len) == SEALED_OK;
 
     hpke_host_close(d.host);
     return made;

@@ -9,6 +9,7 @@
 #include "flash/vchip/nvm.h"
 #include "protocol/bytes.h"
 #include "protocol/crc32.h"
+#include "protocol/derive.h"
 #include "protocol/scheme.h"
 #include "protocol/signing.h"
 #include "tests/sweep/files.h"
@@ -197,6 +198,27 @@ static bool open_token(struct look *l, const char *role, struct hsm **out, char 
     return true;
 }
 
+static bool has_line_secret(const struct world *w)
+{
+    return w->board->psk || w->board->device == &device_derived;
+}
+
+/* Of the master that init made for station 3. */
+static bool derived_root(struct look *l, const struct device *d, uint8_t root[32])
+{
+    uint8_t serial[OTP_SERIAL_LEN], input[DERIVE_ROOT_INPUT_LEN];
+    struct hsm_key *master = NULL;
+    struct err e;
+
+    put32(serial, (uint32_t)(d->serial >> 32));
+    put32(serial + 4, (uint32_t)d->serial);
+    derive_root_input(serial, input);
+    const bool good = hsm_key_find(l->line, HSM_MASTER, "master/3", &master, &e) == ERR_OK &&
+                      hsm_derive(master, input, root, &e) == ERR_OK;
+    hsm_key_free(master);
+    return good;
+}
+
 static bool secret_of(struct look *l, const struct device *d, uint8_t secret[32])
 {
     struct wrapped_key key[REG_KEYS_MAX];
@@ -205,6 +227,8 @@ static bool secret_of(struct look *l, const struct device *d, uint8_t secret[32]
     struct err e;
     bool good = false;
 
+    if (l->w->board->device == &device_derived)
+        return derived_root(l, d, secret);
     if (registry_keys(l->registry, d->serial, key, &n, &e) != ERR_OK)
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -235,7 +259,7 @@ static bool make_wanted(struct look *l, struct look_device *d, char why[200])
         return true;
     s = scheme_by_id(d->row.image[OTP_OFF_SCHEME]);
     memcpy(d->wanted, d->row.image, sizeof d->wanted);
-    if (l->w->board->psk && !secret_of(l, &d->row, d->wanted + OTP_OFF_SLOT + s->secret * SLOT_LEN)) {
+    if (has_line_secret(l->w) && !secret_of(l, &d->row, d->wanted + OTP_OFF_SLOT + s->secret * SLOT_LEN)) {
         (void)snprintf(why, 200, "device %016llx: its secret can't be unwrapped", (unsigned long long)d->row.serial);
         return false;
     }
@@ -256,7 +280,7 @@ bool look_open(struct look *l, struct world *w, const struct sweep_case *c, char
         return false;
     }
     if (!open_copy(l, why) || !open_token(l, "server", &l->server, why) ||
-        (w->board->psk && !open_token(l, "line", &l->line, why)))
+        (has_line_secret(w) && !open_token(l, "line", &l->line, why)))
         return false;
     for (size_t i = 0; i < l->n; i++)
         if (!make_wanted(l, &l->device[i], why))

@@ -55,6 +55,8 @@ bool look_open(struct look *l, struct world *w, const struct sweep_case *c, char
 void look_close(struct look *l);
 /* A cell of the part is neither blank nor what its device's image wants, or can't be read; or the chip's seed is torn. */
 bool look_torn(const struct look_part *p);
+/* tests/sweep/check.c: registry, chips, keys and messages are sound, whatever was told. */
+bool look_sound(struct look *l, char why[200]);
 /* The part holds its device's image, whatever its own seed is. */
 bool look_holds(const struct look_part *p);
 
