@@ -16,7 +16,7 @@ enum { SAMPLE_STRIDE = 40, WHOLE_MIN = 20000, SYSCALLS_MIN = 10000 };
 
 static const struct sweep_kind *const families[] = {
     power_kinds, pkcs11_kinds,  memory_kinds, clock_kinds, signal_kinds, people_kinds, part_kinds,
-    liar_kinds,  syscall_kinds, disk_kinds,   login_kinds, made_kinds,   life_kinds,
+    liar_kinds,  syscall_kinds, disk_kinds,   login_kinds, made_kinds,   life_kinds,   obey_kinds,
 };
 
 /* A family that is not built has no kinds. */

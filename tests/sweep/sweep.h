@@ -78,7 +78,7 @@ struct sweep_kind {
 
 /* One list, in tests/sweep/main.c; one file per family of kinds. */
 extern const struct sweep_kind power_kinds[], pkcs11_kinds[], memory_kinds[], clock_kinds[], signal_kinds[], people_kinds[],
-    part_kinds[], liar_kinds[], syscall_kinds[], disk_kinds[], login_kinds[], made_kinds[],
-    life_kinds[]; /* each ends with a kind without a name */
+    part_kinds[], liar_kinds[], syscall_kinds[], disk_kinds[], login_kinds[], made_kinds[], life_kinds[],
+    obey_kinds[]; /* each ends with a kind without a name */
 
 #endif
