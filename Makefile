@@ -87,12 +87,13 @@ $(TESTS:%=build/%.o): | build/.packages-check
 # the same with the real binary through real OpenOCD ----
 SWEEP   := build/tests/sweep/sweep
 SWEEP_SRC := $(filter-out tests/sweep/real%,$(wildcard tests/sweep/*.c))
+SWEEP_CORE := $(patsubst %,firmware-stub/%.c,make_key cells boot_number obey_rotate obey_rekey) # tests/sweep/core.h
 REAL    := build/tests/sweep/real
 build/tests/sweep/fuseline_main.o: build/cli/main.o # the real command, run in forked children
 	@mkdir -p $(@D)
 	$(Q)objcopy --redefine-sym main=fuseline_main $< $@
 $(SWEEP): LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(shell cat tests/sweep/hooks.wrap))
-$(SWEEP): $(SWEEP_SRC:%.c=build/%.o) build/tests/sweep/fuseline_main.o build/lib.a
+$(SWEEP): $(SWEEP_SRC:%.c=build/%.o) $(SWEEP_CORE:%.c=build/%.o) build/tests/sweep/fuseline_main.o build/lib.a
 	$(Q)gcc $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lm
 $(REAL): $(patsubst %.c,build/%.o,$(wildcard tests/sweep/real*.c)) build/lib.a
 	$(Q)gcc $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)

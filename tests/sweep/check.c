@@ -125,10 +125,29 @@ static bool done_is_done(struct look *l, char why[200])
 
         if (!p->present || p->device == NULL || p->device->row.state != DEV_DONE || l->w->clones)
             continue;
-        if (memcmp(p->image, p->device->wanted, sizeof p->image) != 0 || look_torn(p))
+        if (!look_holds(p) || look_torn(p))
             return no(why, "DONE, and the chip does not hold its image", p->device->row.serial);
         if (p->rdp < l->w->board->lock)
             return no(why, "DONE, and the chip is not locked", p->device->row.serial);
+    }
+    return true;
+}
+
+/* What a chip told is what its seed makes; then its seed is whole, and it stays so. */
+static bool chip_keys_are_its_own(struct look *l, char why[200])
+{
+    for (unsigned i = 0; i < LOOK_PARTS; i++) {
+        const struct look_part *p = &l->part[i];
+        const struct look_device *d = p->device;
+
+        if (!p->present || p->seed_at == 0 || d == NULL || l->w->clones)
+            continue;
+        if (d->key != DEVICE_KEY_NONE && (!p->has_x || memcmp(p->x, d->x, sizeof p->x) != 0))
+            return no(why, "the registry has another key than the chip's seed makes", d->row.serial);
+        if (d->row.state == DEV_DONE && d->key != DEVICE_KEY_PINNED)
+            return no(why, "DONE, and its key is not pinned", d->row.serial);
+        if (d->row.state != DEV_DONE && (d->events & BIT(DONE)) == 0 && d->key == DEVICE_KEY_PINNED)
+            return no(why, "its key is pinned before it is DONE", d->row.serial);
     }
     return true;
 }
@@ -170,7 +189,7 @@ static bool keys_are_usable(struct look *l, char why[200])
 
         if (registry_keys(l->registry, l->device[i].row.serial, key, &n, &e) != ERR_OK)
             return no(why, "its keys can't be read", l->device[i].row.serial);
-        if (n == 0 && (l->device[i].events & BIT(KEYED)) != 0)
+        if (n == 0 && (l->device[i].events & BIT(KEYED)) != 0 && !l->w->fleets)
             return no(why, "its keys are gone", l->device[i].row.serial);
         for (size_t k = 0; k < n; k++)
             if (!key_opens(l, &key[k]))
@@ -347,27 +366,33 @@ static bool ends_well(struct look *l, char why[200])
 
 /* ---- all of them ---- */
 
-static invariant *const invariants[] = {
+static invariant *const sound[] = {
     registry_is_sound,
     nothing_acknowledged_is_lost,
     states_have_their_events,
     one_chip_one_identity,
     no_lock_without_a_record,
     done_is_done,
+    chip_keys_are_its_own,
     keys_are_usable,
     messages_open,
     nothing_left_behind,
-    verdicts_are_true,
-    ends_well,
 };
+
+bool look_sound(struct look *l, char why[200])
+{
+    bool good = true;
+
+    for (size_t i = 0; i < sizeof sound / sizeof *sound && good; i++)
+        good = sound[i](l, why);
+    return good;
+}
 
 static bool check(struct world *w, void *io, char why[200])
 {
     struct look l;
-    bool good = look_open(&l, w, io, why);
+    const bool good = look_open(&l, w, io, why) && look_sound(&l, why) && verdicts_are_true(&l, why) && ends_well(&l, why);
 
-    for (size_t i = 0; i < sizeof invariants / sizeof *invariants && good; i++)
-        good = invariants[i](&l, why);
     look_close(&l);
     return good;
 }

@@ -1,5 +1,6 @@
 #include "tests/sweep/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <jansson.h>
@@ -110,6 +111,31 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 void files_remove(const char *dir)
 {
     (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static bool copy_entry(const char *from, const char *to, const char *name)
+{
+    char in[WORLD_PATH * 3], out[WORLD_PATH * 3];
+    struct stat st;
+
+    (void)snprintf(in, sizeof in, "%s/%s", from, name);
+    (void)snprintf(out, sizeof out, "%s/%s", to, name);
+    if (stat(in, &st) != 0)
+        return false;
+    return S_ISDIR(st.st_mode) ? files_copy(in, out) : file_copy(in, out);
+}
+
+bool files_copy(const char *from, const char *to)
+{
+    DIR *dir = opendir(from);
+    bool good = dir != NULL && mkdir(to, 0700) == 0;
+
+    for (struct dirent *entry; good && (entry = readdir(dir)) != NULL;)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            good = copy_entry(from, to, entry->d_name);
+    if (dir != NULL)
+        (void)closedir(dir);
+    return good;
 }
 
 /* ---- a verdict ---- */

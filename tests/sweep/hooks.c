@@ -158,6 +158,28 @@ enum err_code __wrap_registry_advance(struct registry *r, uint64_t serial, enum 
     return rc;
 }
 
+enum err_code __wrap_registry_chip_made(struct registry *r, uint64_t serial, const uint8_t x[32],
+                                        const uint8_t image[REG_IMAGE], struct err *e)
+{
+    seam();
+    enum err_code rc = __real_registry_chip_made(r, serial, x, image, e);
+
+    seam();
+    return rc;
+}
+
+enum err_code __wrap_registry_done_pinned(struct registry *r, uint64_t serial, const uint8_t x[32], const char *detail,
+                                          struct err *e)
+{
+    seam();
+    enum err_code rc = __real_registry_done_pinned(r, serial, x, detail, e);
+
+    if (rc == ERR_OK)
+        acknowledge(serial, DEV_DONE);
+    seam();
+    return rc;
+}
+
 enum err_code __wrap_registry_quarantine(struct registry *r, uint64_t serial, enum device_state from, const char *reason,
                                          struct err *e)
 {

@@ -28,6 +28,10 @@ WRAPPED(enum err_code, registry_advance, struct registry *r, uint64_t serial, en
         const char *detail, struct err *e);
 WRAPPED(enum err_code, registry_quarantine, struct registry *r, uint64_t serial, enum device_state from, const char *reason,
         struct err *e);
+WRAPPED(enum err_code, registry_chip_made, struct registry *r, uint64_t serial, const uint8_t x[32],
+        const uint8_t image[REG_IMAGE], struct err *e);
+WRAPPED(enum err_code, registry_done_pinned, struct registry *r, uint64_t serial, const uint8_t x[32], const char *detail,
+        struct err *e);
 WRAPPED(enum err_code, hsm_device_secret_get, struct hsm *h, struct hsm_key *kek, const struct hsm_blob *blob,
         uint8_t secret[32], struct err *e);
 

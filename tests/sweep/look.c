@@ -8,7 +8,10 @@
 
 #include "flash/vchip/nvm.h"
 #include "protocol/bytes.h"
+#include "protocol/crc32.h"
+#include "protocol/derive.h"
 #include "protocol/scheme.h"
+#include "protocol/signing.h"
 #include "tests/sweep/files.h"
 
 static bool no(char why[200], const char *what, const struct err *e)
@@ -34,6 +37,33 @@ static void read_cells(struct look_part *p, struct nvm *n, const struct chip_des
     p->burned = !bytes_all(p->image, sizeof p->image, 0xFF);
 }
 
+static bool chip_makes_key(const struct scheme *s)
+{
+    return s->secret != SECRET_NONE && s->slot[s->secret] == SLOT_CHIP_MADE;
+}
+
+/* A unit of the seed carries its own check byte, which is never FF: firmware-stub/make_key.h. */
+static void read_seed(struct look *l, struct look_part *p)
+{
+    const struct scheme *s = scheme_by_id(l->w->board->device->id);
+    uint8_t d[P256_LEN];
+    unsigned whole = 0;
+
+    if (!chip_makes_key(s))
+        return;
+    p->seed_at = OTP_OFF_SLOT + s->secret * (uint32_t)SLOT_LEN;
+    for (uint32_t at = p->seed_at; at < p->seed_at + SLOT_LEN; at += OTP_UNIT) {
+        const uint8_t *unit = p->image + at;
+        const bool blank = bytes_all(unit, OTP_UNIT, 0xFF), ecc = p->cell == OTP_UNIT && p->ecc[at / p->cell];
+        const bool good = !blank && !ecc && unit[7] != 0xFF && unit[7] == (uint8_t)crc32_ieee(0, unit, 7);
+
+        p->seed_burned = p->seed_burned || !blank || ecc;
+        p->seed_torn = p->seed_torn || ecc || (!blank && !good);
+        whole += good;
+    }
+    p->has_x = whole == SLOT_LEN / OTP_UNIT && signing_key(&l->crypto, p->image + p->seed_at, d, p->x);
+}
+
 static bool look_at_part(struct look *l, struct look_part *p, const char *path, char why[200])
 {
     static const uint32_t none[NVM_OPTIONS];
@@ -54,12 +84,18 @@ static bool look_at_part(struct look *l, struct look_part *p, const char *path, 
     p->rdp = silicon_rdp(s);
     silicon_close(s);
     p->present = true;
+    read_seed(l, p);
     p->whole = otp_image_check(&l->crypto, p->image, false, NULL) == OTP_OK;
     p->serial = (uint64_t)get32(p->image + OTP_OFF_SERIAL) << 32 | get32(p->image + OTP_OFF_SERIAL + 4);
     for (size_t i = 0; i < l->n; i++)
         if (memcmp(l->device[i].row.uid, p->uid, sizeof p->uid) == 0)
             p->device = &l->device[i];
     return true;
+}
+
+static bool in_seed(const struct look_part *p, uint32_t offset)
+{
+    return p->seed_at != 0 && offset - p->seed_at < SLOT_LEN;
 }
 
 bool look_torn(const struct look_part *p)
@@ -70,10 +106,22 @@ bool look_torn(const struct look_part *p)
         const uint8_t *have = p->image + i * p->cell;
         if (p->ecc[i])
             return true;
+        if (in_seed(p, i * p->cell))
+            continue;
         if (want != NULL && !bytes_all(have, p->cell, 0xFF) && memcmp(have, want + i * p->cell, p->cell) != 0)
             return true;
     }
-    return false;
+    return p->seed_torn;
+}
+
+bool look_holds(const struct look_part *p)
+{
+    uint8_t others[OTP_IMAGE_LEN];
+
+    memcpy(others, p->image, sizeof others);
+    if (p->seed_at != 0)
+        memset(others + p->seed_at, 0xFF, SLOT_LEN);
+    return memcmp(others, p->device->wanted, sizeof others) == 0 && (p->seed_at == 0 || p->has_x);
 }
 
 /* ---- the registry ---- */
@@ -150,6 +198,27 @@ static bool open_token(struct look *l, const char *role, struct hsm **out, char 
     return true;
 }
 
+static bool has_line_secret(const struct world *w)
+{
+    return w->board->psk || w->board->device == &device_derived;
+}
+
+/* Of the master that init made for station 3. */
+static bool derived_root(struct look *l, const struct device *d, uint8_t root[32])
+{
+    uint8_t serial[OTP_SERIAL_LEN], input[DERIVE_ROOT_INPUT_LEN];
+    struct hsm_key *master = NULL;
+    struct err e;
+
+    put32(serial, (uint32_t)(d->serial >> 32));
+    put32(serial + 4, (uint32_t)d->serial);
+    derive_root_input(serial, input);
+    const bool good = hsm_key_find(l->line, HSM_MASTER, "master/3", &master, &e) == ERR_OK &&
+                      hsm_derive(master, input, root, &e) == ERR_OK;
+    hsm_key_free(master);
+    return good;
+}
+
 static bool secret_of(struct look *l, const struct device *d, uint8_t secret[32])
 {
     struct wrapped_key key[REG_KEYS_MAX];
@@ -158,6 +227,8 @@ static bool secret_of(struct look *l, const struct device *d, uint8_t secret[32]
     struct err e;
     bool good = false;
 
+    if (l->w->board->device == &device_derived)
+        return derived_root(l, d, secret);
     if (registry_keys(l->registry, d->serial, key, &n, &e) != ERR_OK)
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -174,21 +245,27 @@ static bool secret_of(struct look *l, const struct device *d, uint8_t secret[32]
     return good;
 }
 
-/* The image that the intent's digest is of; without it nothing on the chip can be judged. */
+/* The image that the intent's digest is of; without it nothing on the chip can be judged.  Of one that a chip completes
+ * there is no digest: it is in what the chip told, and in its frames. */
 static bool make_wanted(struct look *l, struct look_device *d, char why[200])
 {
     const struct scheme *s;
     uint8_t digest[32];
+    struct err e = { 0 };
 
+    if (registry_device_key(l->registry, d->row.serial, d->x, &d->key, &e) != ERR_OK)
+        return no(why, "its key can't be read", &e);
     if (!d->row.has_image)
         return true;
     s = scheme_by_id(d->row.image[OTP_OFF_SCHEME]);
     memcpy(d->wanted, d->row.image, sizeof d->wanted);
-    if (l->w->board->psk && !secret_of(l, &d->row, d->wanted + OTP_OFF_SLOT + s->secret * SLOT_LEN)) {
+    if (has_line_secret(l->w) && !secret_of(l, &d->row, d->wanted + OTP_OFF_SLOT + s->secret * SLOT_LEN)) {
         (void)snprintf(why, 200, "device %016llx: its secret can't be unwrapped", (unsigned long long)d->row.serial);
         return false;
     }
-    d->has_wanted = otp_image_digest(&l->crypto, d->wanted, digest) && memcmp(digest, d->row.image_sha256, 32) == 0;
+    d->has_wanted = chip_makes_key(s) ? bytes_all(d->row.image_sha256, sizeof digest, 0)
+                                      : otp_image_digest(&l->crypto, d->wanted, digest) &&
+                                            memcmp(digest, d->row.image_sha256, sizeof digest) == 0;
     if (!d->has_wanted)
         (void)snprintf(why, 200, "device %016llx: keys and journal do not make the image of the intent",
                        (unsigned long long)d->row.serial);
@@ -203,7 +280,7 @@ bool look_open(struct look *l, struct world *w, const struct sweep_case *c, char
         return false;
     }
     if (!open_copy(l, why) || !open_token(l, "server", &l->server, why) ||
-        (w->board->psk && !open_token(l, "line", &l->line, why)))
+        (has_line_secret(w) && !open_token(l, "line", &l->line, why)))
         return false;
     for (size_t i = 0; i < l->n; i++)
         if (!make_wanted(l, &l->device[i], why))

@@ -15,8 +15,8 @@
 enum { SAMPLE_STRIDE = 40, WHOLE_MIN = 20000, SYSCALLS_MIN = 10000 };
 
 static const struct sweep_kind *const families[] = {
-    power_kinds,  pair_kinds, pkcs11_kinds, memory_kinds,  clock_kinds, signal_kinds,
-    people_kinds, part_kinds, liar_kinds,   syscall_kinds, disk_kinds,  login_kinds,
+    power_kinds, pkcs11_kinds,  memory_kinds, clock_kinds, signal_kinds, people_kinds, part_kinds,
+    liar_kinds,  syscall_kinds, disk_kinds,   login_kinds, made_kinds,   life_kinds,   obey_kinds,
 };
 
 /* A family that is not built has no kinds. */
@@ -97,7 +97,7 @@ static int one_case(struct sweep *s, struct options *o)
     enum case_end end;
 
     o->c.kind = s->kind[0];
-    if (!world_open(&w, s->root, 0, why)) {
+    if (!world_open(&w, s->root, 0, s->kind[0]->fleets, why)) {
         printf("the world can't be made: %s\n", why);
         return 1;
     }

@@ -186,6 +186,12 @@ static void prepare(struct world *w, const struct sweep_case *c)
     world_use(w, &world_boards[1]); /* with a secret: it makes every call that the others make; the chip is no matter */
 }
 
+/* Boards whose keys are their fleet's and their own: other calls. */
+static void prepare_made(struct world *w, const struct sweep_case *c)
+{
+    world_use(w, &world_made[c->variant % WORLD_BOARDS]);
+}
+
 static void arm(struct world *w, const struct sweep_case *c, struct told *t, bool opened)
 {
     (void)w;
@@ -203,5 +209,14 @@ const struct sweep_kind pkcs11_kinds[] = {
       .prepare = prepare,
       .arm = arm,
       .steps = 1u << STEP_KEY | 1u << STEP_INTENT | 1u << STEP_PROOF },
+    { .name = "made-pkcs11",
+      .fleets = true,
+      .variants = CODES,
+      .whole_stride = 13,
+      .stride = 120,
+      .describe = describe,
+      .prepare = prepare_made,
+      .arm = arm,
+      .steps = 1u << STEP_PROOF },
     { 0 },
 };

@@ -46,11 +46,8 @@ const struct sweep_kind power_kinds[] = {
       .describe = describe,
       .arm = arm_flash,
       .steps = 1u << STEP_FIRMWARE },
-    { 0 },
-};
-
-const struct sweep_kind pair_kinds[] = {
     { .name = "power-otp-twice",
+      .pairs = true,
       .variants = WORLD_BOARDS * TEARS,
       .describe = describe,
       .whole_stride = 5,
@@ -58,6 +55,7 @@ const struct sweep_kind pair_kinds[] = {
       .arm = arm_otp,
       .steps = 1u << STEP_BURN },
     { .name = "power-flash-twice",
+      .pairs = true,
       .variants = WORLD_BOARDS * TEARS,
       .describe = describe,
       .whole_stride = 5,

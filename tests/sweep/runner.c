@@ -10,14 +10,6 @@
 
 /* ---- one case ---- */
 
-bool runner_pairs(const struct sweep_kind *kind)
-{
-    for (const struct sweep_kind *k = pair_kinds; k->name != NULL; k++)
-        if (k == kind)
-            return true;
-    return false;
-}
-
 static bool settled(const struct told *t)
 {
     return t->ended && (t->pass_shown || (t->has_device && t->state == DEV_QUARANTINED));
@@ -29,7 +21,7 @@ static bool repeat(struct world *w, const struct sweep_case *c, unsigned nth, ui
     struct told_all *all = &w->shared->told;
     const bool was_settled = nth > 0 && settled(&all->run[all->runs - 1]) && !w->unsteady;
 
-    if (!world_run(w, runner_pairs(c->kind) && nth == 0 ? c : NULL)) {
+    if (!world_run(w, c->kind->pairs && nth == 0 ? c : NULL)) {
         (void)snprintf(why, 200, "the harness can't fork");
         return false;
     }
@@ -44,9 +36,11 @@ static bool repeat(struct world *w, const struct sweep_case *c, unsigned nth, ui
 
 enum case_end runner_case(struct world *w, const struct sweep_case *c, char why[200])
 {
-    const bool pairs = runner_pairs(c->kind);
+    const bool pairs = c->kind->pairs;
     uint64_t sum = 0;
 
+    if (c->kind->whole != NULL)
+        return c->kind->whole(w, c, why);
     if (!world_case(w, c) || !world_run(w, c)) {
         (void)snprintf(why, 200, "the harness can't make a case");
         return CASE_BROKEN;
@@ -133,7 +127,7 @@ static void all_points(struct sweep *s, size_t k, struct world *w, unsigned vari
 
     c.point = 1 + (variant * 7 + s->seed) % stride + (uint64_t)s->worker * stride; /* not the same points of each variant */
     for (; more; c.point += (uint64_t)s->jobs * stride)
-        more = runner_pairs(kind) ? all_seconds(s, k, w, c, stride) : counted(s, k, w, &c) != CASE_NOT_FIRED;
+        more = kind->pairs ? all_seconds(s, k, w, c, stride) : counted(s, k, w, &c) != CASE_NOT_FIRED;
 }
 
 /* ---- at random ---- */
@@ -148,7 +142,7 @@ static uint64_t draw(uint64_t *state)
 }
 
 /* How many points a kind has is learned on the way: doubled as long as the last one fires, cut where none does. */
-static void at_random(struct sweep *s, struct world *w)
+static void at_random(struct sweep *s, struct world worlds[2])
 {
     static uint32_t points[KINDS_MAX][128];
     uint64_t state = s->seed * 1000003 + s->worker, done = 0;
@@ -156,13 +150,14 @@ static void at_random(struct sweep *s, struct world *w)
     while (done < s->random / s->jobs) {
         const size_t k = draw(&state) % s->n;
         struct sweep_case c = { .kind = s->kind[k], .seed = draw(&state) >> 16 };
+        struct world *w = &worlds[c.kind->fleets];
         uint32_t *max;
 
         c.variant = (unsigned)(draw(&state) % c.kind->variants);
         max = &points[k][c.variant % 128];
         *max = *max == 0 ? 16 : *max;
         c.point = 1 + draw(&state) % *max;
-        c.second = runner_pairs(c.kind) ? 1 + draw(&state) % *max : 0;
+        c.second = c.kind->pairs ? 1 + draw(&state) % *max : 0;
         if (counted(s, k, w, &c) != CASE_NOT_FIRED) {
             done++;
             if (c.point > *max / 2 && *max < 1u << 20)
@@ -175,23 +170,37 @@ static void at_random(struct sweep *s, struct world *w)
 
 /* ---- workers ---- */
 
+/* A worker has at most two worlds: one with fleets and one without. */
+static bool open_worlds(struct sweep *s, struct world w[2])
+{
+    char why[200] = "";
+    bool wanted[2] = { false, false };
+
+    for (size_t k = 0; k < s->n; k++)
+        wanted[s->kind[k]->fleets] = true;
+    for (unsigned i = 0; i < 2; i++)
+        if (wanted[i] && !world_open(&w[i], s->root, s->worker + i * s->jobs, i == 1, why)) {
+            printf("# the world can't be made: %s\n", why);
+            (void)fflush(stdout);
+            return false;
+        }
+    return true;
+}
+
 static int work(struct sweep *s)
 {
-    static struct world w;
-    char why[200] = "";
+    static struct world w[2];
 
-    if (!world_open(&w, s->root, s->worker, why)) {
-        printf("# the world can't be made: %s\n", why);
-        (void)fflush(stdout);
+    if (!open_worlds(s, w))
         return 1;
-    }
     if (s->random > 0)
-        at_random(s, &w);
+        at_random(s, w);
     for (size_t k = 0; k < s->n && s->random == 0; k++)
         for (unsigned v = 0; v < s->kind[k]->variants; v++)
-            all_points(s, k, &w, v);
-    if (!s->keep)
-        world_close(&w);
+            all_points(s, k, &w[s->kind[k]->fleets], v);
+    for (unsigned i = 0; i < 2 && !s->keep; i++)
+        if (w[i].shared != NULL)
+            world_close(&w[i]);
     return 0;
 }
 

@@ -23,10 +23,6 @@ struct sweep {
     bool keep;     /* leave the files of the last case */
 };
 
-enum case_end { CASE_HELD, CASE_VIOLATED, CASE_NOT_FIRED, CASE_BROKEN /* the harness failed */ };
-
-bool runner_pairs(const struct sweep_kind *kind); /* it is one of pair_kinds */
-
 /* One case: fault, repeats, invariants.  A violation is told on stdout with the command that repeats it. */
 enum case_end runner_case(struct world *w, const struct sweep_case *c, char why[200]);
 

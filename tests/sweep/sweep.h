@@ -40,6 +40,8 @@ struct told_all {               /* of one case */
     unsigned runs;
 };
 
+enum case_end { CASE_HELD, CASE_VIOLATED, CASE_NOT_FIRED, CASE_BROKEN /* the harness failed */ };
+
 struct world; /* a workspace, a registry, a board: tests/sweep/world.h */
 
 struct sweep_case {
@@ -52,6 +54,8 @@ struct sweep_case {
 
 struct sweep_kind {
     const char *name; /* "power-otp": stable, a key of build/sweep.json */
+    bool pairs;       /* for each point all of c->second, in the first repeat: arm is called for that one too */
+    bool fleets;      /* in the world whose products have fleet keys, on world_made's boards */
     unsigned variants;
     /* Text of a variant for the list of violations: "stm32l476 torn". */
     void (*describe)(unsigned variant, char *text, size_t max);
@@ -65,15 +69,16 @@ struct sweep_kind {
     void (*after)(struct world *w, const struct sweep_case *c, struct told *t);
     /* Further invariants of this kind; NULL: none but world_check's. false: *why (at most 200 bytes) says what is wrong. */
     bool (*check)(struct world *w, const struct sweep_case *c, const struct told_all *told, char why[200]);
+    /* Instead of all of the above but arm: a case that is no provisioning.  It sets told.run[0].fired. */
+    enum case_end (*whole)(struct world *w, const struct sweep_case *c, char why[200]);
     unsigned steps;  /* bits 1 << step in which it must have fired at least once in a whole sweep; else the run fails */
     unsigned stride; /* in `make check`'s sample every stride-th point is taken; 0: as the runner says */
     unsigned whole_stride; /* `make sweep` takes every so many-th point; 0: all.  `make soak` draws from all */
 };
 
-/* One list, in tests/sweep/main.c; one file per family of kinds.  pair_kinds: for each point all of c->second, for arm is
- * called for the first repeat too. */
-extern const struct sweep_kind power_kinds[], pair_kinds[], pkcs11_kinds[], memory_kinds[], clock_kinds[], signal_kinds[],
-    people_kinds[], part_kinds[], liar_kinds[], syscall_kinds[], disk_kinds[],
-    login_kinds[]; /* each ends with a kind without a name */
+/* One list, in tests/sweep/main.c; one file per family of kinds. */
+extern const struct sweep_kind power_kinds[], pkcs11_kinds[], memory_kinds[], clock_kinds[], signal_kinds[], people_kinds[],
+    part_kinds[], liar_kinds[], syscall_kinds[], disk_kinds[], login_kinds[], made_kinds[], life_kinds[],
+    obey_kinds[]; /* each ends with a kind without a name */
 
 #endif

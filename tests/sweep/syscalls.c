@@ -1,6 +1,6 @@
 /* A fault at every system call of `fuseline provision`, from its first to its exit: of ours and of every library's.
  * What the board and the harness do passes uncounted. */
-#include "tests/sweep/world.h"
+#include "tests/sweep/syscalls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,14 +12,14 @@
 
 #include "tests/sweep/trap.h"
 
-enum {                   /* traits of a call */
-       FAILS = 1 << 0,   /* can fail with EIO */
-       CHANGES = 1 << 1, /* leaves something behind, or makes it durable: bytes, a name.  Locks die with the process */
-       SPACE = 1 << 2,   /* can fail with ENOSPC */
-       SLOW = 1 << 3,    /* can fail with EINTR: its manual page says so */
-       WAITS = 1 << 4,   /* does so on this system whenever a signal comes: it must be survived at once */
-       MOVES = 1 << 5,   /* arg[2] bytes or fewer */
-       FREES = 1 << 6    /* fails after its work: a close that says EIO or EINTR has closed */
+enum { /* traits of a call */
+       FAILS = CALL_FAILS,
+       CHANGES = CALL_CHANGES,
+       SPACE = CALL_SPACE,
+       SLOW = 1 << 3,  /* can fail with EINTR: its manual page says so */
+       WAITS = 1 << 4, /* does so on this system whenever a signal comes: it must be survived at once */
+       MOVES = 1 << 5, /* arg[2] bytes or fewer */
+       FREES = 1 << 6  /* fails after its work: a close that says EIO or EINTR has closed */
 };
 
 static const struct {
@@ -95,12 +95,10 @@ static unsigned traits_of(const struct trap_call *c)
 
 /* ---- what happens at a call ---- */
 
-enum how { KILL_BEFORE, KILL_AFTER, FAIL_ONCE, FAIL_ON /* this call and every one like it from here on */, SHORT };
-
 static struct armed {
     struct world *w;
     const struct sweep_case *c;
-    enum how how;
+    enum syscall_how how;
     unsigned where; /* opportunities: calls with all these traits */
     int error;
     bool failing; /* FAIL_ON has begun */
@@ -152,7 +150,7 @@ static long at_call(void *io, const struct trap_call *c)
     return the_fault(c, traits);
 }
 
-static void arm(struct world *w, const struct sweep_case *c, enum how how, unsigned where, int error)
+void syscalls_arm(struct world *w, const struct sweep_case *c, enum syscall_how how, unsigned where, int error)
 {
     armed = (struct armed){ .w = w, .c = c, .how = how, .where = where, .error = error };
     (void)trap_on(at_call, NULL); /* where it can't be had, no fault comes, and the sweep says so */
@@ -172,6 +170,12 @@ static void describe_kill(unsigned variant, char *text, size_t max)
                    variant < WORLD_BOARDS ? "before the call" : "after it");
 }
 
+static void describe_made(unsigned variant, char *text, size_t max)
+{
+    (void)snprintf(text, max, "%s, %s", world_made[variant % WORLD_BOARDS].name,
+                   variant < WORLD_BOARDS ? "before the call" : "after it");
+}
+
 static void describe_board(unsigned variant, char *text, size_t max)
 {
     (void)snprintf(text, max, "%s", world_boards[variant % WORLD_BOARDS].name);
@@ -188,49 +192,49 @@ static void arm_kill(struct world *w, const struct sweep_case *c, struct told *t
 {
     (void)t;
     if (!opened)
-        arm(w, c, c->variant < WORLD_BOARDS ? KILL_BEFORE : KILL_AFTER, CHANGES, 0);
+        syscalls_arm(w, c, c->variant < WORLD_BOARDS ? KILL_BEFORE : KILL_AFTER, CHANGES, 0);
 }
 
 static void arm_eio(struct world *w, const struct sweep_case *c, struct told *t, bool opened)
 {
     (void)t;
     if (!opened)
-        arm(w, c, FAIL_ONCE, FAILS, EIO);
+        syscalls_arm(w, c, FAIL_ONCE, FAILS, EIO);
 }
 
 static void arm_eio_on(struct world *w, const struct sweep_case *c, struct told *t, bool opened)
 {
     (void)t;
     if (!opened)
-        arm(w, c, FAIL_ON, CHANGES, EIO);
+        syscalls_arm(w, c, FAIL_ON, CHANGES, EIO);
 }
 
 static void arm_enospc(struct world *w, const struct sweep_case *c, struct told *t, bool opened)
 {
     (void)t;
     if (!opened)
-        arm(w, c, FAIL_ONCE, SPACE, ENOSPC);
+        syscalls_arm(w, c, FAIL_ONCE, SPACE, ENOSPC);
 }
 
 static void arm_enospc_on(struct world *w, const struct sweep_case *c, struct told *t, bool opened)
 {
     (void)t;
     if (!opened)
-        arm(w, c, FAIL_ON, SPACE, ENOSPC);
+        syscalls_arm(w, c, FAIL_ON, SPACE, ENOSPC);
 }
 
 static void arm_eintr(struct world *w, const struct sweep_case *c, struct told *t, bool opened)
 {
     (void)t;
     if (!opened)
-        arm(w, c, FAIL_ONCE, SLOW, EINTR);
+        syscalls_arm(w, c, FAIL_ONCE, SLOW, EINTR);
 }
 
 static void arm_short(struct world *w, const struct sweep_case *c, struct told *t, bool opened)
 {
     (void)t;
     if (!opened)
-        arm(w, c, SHORT, MOVES, 0);
+        syscalls_arm(w, c, SHORT, MOVES, 0);
 }
 
 /* Three repeats of each would find what two find; of some it is enough. */
@@ -313,5 +317,13 @@ const struct sweep_kind syscall_kinds[] = {
       .after = spare,
       .steps = WRITING,
       .whole_stride = 3 },
+    { .name = "syscall-made-kill",
+      .fleets = true,
+      .variants = 2 * WORLD_BOARDS,
+      .describe = describe_made,
+      .arm = arm_kill,
+      .after = spare,
+      .steps = WRITING | 1 << STEP_CHIP_KEY,
+      .whole_stride = 9 },
     { .name = NULL },
 };

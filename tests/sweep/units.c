@@ -216,7 +216,7 @@ static int work(struct sweep *s, uint64_t n, struct unit_counts *counts)
     const struct sweep_case c = { .kind = &none };
     void *io[] = { s, &n, counts };
     char why[200] = "";
-    bool good = world_open(&w, s->root, s->worker, why) && world_case(&w, &c) && world_child(&w, in_a_child, io, why);
+    bool good = world_open(&w, s->root, s->worker, false, why) && world_case(&w, &c) && world_child(&w, in_a_child, io, why);
 
     if (!good)
         printf("# units: %s\n", why);

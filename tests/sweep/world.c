@@ -28,10 +28,16 @@ enum { HANG_S = 120 };
 struct world *world_now;
 
 const struct world_board world_boards[WORLD_BOARDS] = {
-    { "stm32l476", "stm32l476", "TEST-l4", false, 0 },
-    { "stm32l476 psk", "stm32l476", "TEST-l4-psk", true, 1 },
-    { "stm32f407", "stm32f407", "TEST-f4", false, 0 },
-    { "stm32f407 psk", "stm32f407", "TEST-f4-psk", true, 1 },
+    { "stm32l476", "stm32l476", "TEST-l4", &device_sealed, false, 0 },
+    { "stm32l476 psk", "stm32l476", "TEST-l4-psk", &device_sealed, true, 1 },
+    { "stm32f407", "stm32f407", "TEST-f4", &device_sealed, false, 0 },
+    { "stm32f407 psk", "stm32f407", "TEST-f4-psk", &device_sealed, true, 1 },
+};
+const struct world_board world_made[WORLD_BOARDS] = {
+    { "stm32l476 identity", "stm32l476", "TEST-l4-identity", &device_identity, false, 0 },
+    { "stm32l476 signup", "stm32l476", "TEST-l4-signup", &device_signup, false, 1 },
+    { "stm32f407 identity", "stm32f407", "TEST-f4-identity", &device_identity, false, 1 },
+    { "stm32f407 signup", "stm32f407", "TEST-f4-signup", &device_signup, false, 0 },
 };
 
 /* ---- opportunities ---- */
@@ -133,10 +139,48 @@ bool world_child(struct world *w, bool (*work)(struct world *w, void *io, char w
 
 /* ---- a run ---- */
 
-bool world_run(struct world *w, const struct sweep_case *c)
+/* The command in a child, with the fault armed if c is not NULL.  NULL: the harness failed. */
+static struct told *run(struct world *w, const struct sweep_case *c, char *argv[])
 {
     struct told_all *all = &w->shared->told;
-    const bool json = (all->runs + (c != NULL ? c->point : 0)) % 2 == 0; /* screen and JSON in turn */
+    const uint64_t seen = w->shared->seen; /* of a run that is halted meanwhile */
+    const int step = w->shared->step;
+    struct told *t;
+    pid_t child;
+    int status;
+
+    if (all->runs == TOLD_RUNS)
+        return NULL;
+    w->run = all->runs++;
+    w->now = t = &all->run[w->run];
+    t->step = w->shared->step = -1;
+    w->shared->seen = 0;
+    if ((child = fork()) == 0) {
+        (void)alarm(HANG_S);
+        w->outside = true;
+        w->c = c;
+        w->stopped = NULL;
+        if (c != NULL)
+            c->kind->arm(w, c, w->now, false);
+        be_fuseline(w, argv);
+    }
+    if (child < 0 || (status = wait_for(w, child)) < 0)
+        return NULL;
+    t->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    t->exit = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    w->shared->seen = seen;
+    w->shared->step = step;
+    return t;
+}
+
+bool world_command(struct world *w, const struct sweep_case *c, char *argv[])
+{
+    return run(w, c, argv) != NULL;
+}
+
+bool world_run(struct world *w, const struct sweep_case *c)
+{
+    const bool json = (w->shared->told.runs + (c != NULL ? c->point : 0)) % 2 == 0; /* screen and JSON in turn */
     char product[40];
     char *argv[] = { (char[]){ "fuseline" },
                      (char[]){ "-C" },
@@ -149,35 +193,12 @@ bool world_run(struct world *w, const struct sweep_case *c)
                      (char[]){ "--burn" },
                      json ? (char[]){ "--json" } : NULL,
                      NULL };
-    const uint64_t seen = w->shared->seen; /* of a run that is halted meanwhile */
-    const int step = w->shared->step;
     struct told *t;
-    pid_t child;
-    int status;
 
-    if (all->runs == TOLD_RUNS)
-        return false;
-    w->run = all->runs++;
-    w->now = t = &all->run[w->run];
-    t->step = w->shared->step = -1;
-    w->shared->seen = 0;
     (void)snprintf(product, sizeof product, "%s", w->board->product);
-    if ((child = fork()) == 0) {
-        (void)alarm(HANG_S);
-        w->outside = true;
-        w->c = c;
-        w->stopped = NULL;
-        if (c != NULL)
-            c->kind->arm(w, c, w->now, false);
-        be_fuseline(w, argv);
-    }
-    if (child < 0 || (status = wait_for(w, child)) < 0)
+    if ((t = run(w, c, argv)) == NULL)
         return false;
-    t->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    t->exit = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    t->ended = WIFEXITED(status) && told_read(w->out, json, t);
-    w->shared->seen = seen;
-    w->shared->step = step;
+    t->ended = t->signal == 0 && told_read(w->out, json, t);
     return true;
 }
 
@@ -207,9 +228,22 @@ static void uid_of(const struct sweep_case *c, uint8_t which, uint8_t uid[CHIP_U
 
 static struct sweep_case now_case;
 
+static const struct world_board *boards_of(const struct world *w)
+{
+    return w->fleets ? world_made : world_boards;
+}
+
 void world_use(struct world *w, const struct world_board *b)
 {
     w->board = b;
+}
+
+bool world_blank(struct world *w, uint8_t which)
+{
+    uint8_t uid[CHIP_UID_LEN];
+
+    uid_of(&now_case, which, uid);
+    return blank_part(w->chip, w->board->chip, uid);
 }
 
 void world_second_board(struct world *w, bool same_uid)
@@ -247,16 +281,15 @@ static bool fresh_registry(struct world *w)
 
 bool world_case(struct world *w, const struct sweep_case *c)
 {
-    uint8_t uid[CHIP_UID_LEN];
-
     now_case = *c;
+    world_now = w;
     memset(w->shared, 0, offsetof(struct world_shared, has_profile));
     w->excuse = w->module = NULL;
     w->stopped = NULL;
     w->may_die = w->foreign = w->clones = w->unsteady = false;
     w->real_waits = false;
     w->repeats_left = WORLD_REPEATS;
-    w->board = &world_boards[c->variant % WORLD_BOARDS];
+    w->board = &boards_of(w)[c->variant % WORLD_BOARDS];
     (void)unlink(w->other);
     if (!fresh_registry(w))
         return false;
@@ -264,8 +297,7 @@ bool world_case(struct world *w, const struct sweep_case *c)
         c->kind->prepare(w, c);
     if (!world_configure(w))
         return false;
-    uid_of(c, 'T', uid);
-    return blank_part(w->chip, w->board->chip, uid);
+    return world_blank(w, 'T');
 }
 
 /* ---- the workspace ---- */
@@ -300,45 +332,50 @@ static bool command(struct world *w, char *argv[], char why[200])
     return status == 0;
 }
 
-static bool add_products(struct world *w, char why[200])
+/* The authority whose word moves a fleet: its products ask for one. */
+static bool add_authority(struct world *w, char why[200])
 {
-    for (unsigned i = 0; i < WORLD_BOARDS; i++) {
-        const struct world_board *b = &world_boards[i];
-        char name[40], chip[40];
-        char *argv[] = { (char[]){ "fuseline" },
-                         (char[]){ "-C" },
-                         w->dir,
-                         (char[]){ "product" },
-                         (char[]){ "add" },
-                         name,
-                         (char[]){ "--chip" },
-                         chip,
-                         (char[]){ "--scheme" },
-                         (char[]){ "sealed" },
-                         (char[]){ "--lock" },
-                         b->lock == 1 ? (char[]){ "1" } : (char[]){ "0" },
-                         b->psk ? (char[]){ "--psk" } : NULL,
-                         NULL };
+    char *argv[] = { (char[]){ "fuseline" }, (char[]){ "-C" },   w->dir, (char[]){ "key" },
+                     (char[]){ "new" },      (char[]){ "--ra" }, NULL };
 
-        (void)snprintf(name, sizeof name, "%s", b->product);
-        (void)snprintf(chip, sizeof chip, "%s", b->chip);
-        if (!command(w, argv, why))
-            return false;
-    }
-    return true;
+    return !w->fleets || command(w, argv, why);
 }
 
-static bool write_firmware(struct world *w)
+bool world_product(struct world *w, const struct world_board *b, char why[200])
 {
-    char path[WORLD_PATH + 64];
-    bool good;
+    char name[40], chip[40], scheme[40], path[WORLD_PATH + 96];
+    char *argv[] = { (char[]){ "fuseline" },
+                     (char[]){ "-C" },
+                     w->dir,
+                     (char[]){ "product" },
+                     (char[]){ "add" },
+                     name,
+                     (char[]){ "--chip" },
+                     chip,
+                     (char[]){ "--scheme" },
+                     scheme,
+                     (char[]){ "--lock" },
+                     b->lock == 1 ? (char[]){ "1" } : (char[]){ "0" },
+                     b->psk ? (char[]){ "--psk" } : NULL,
+                     NULL };
 
-    (void)snprintf(path, sizeof path, "%s/fw", w->dir);
-    good = mkdir(path, 0700) == 0;
-    (void)snprintf(path, sizeof path, "%s/fw/sealed-stm32l476.elf", w->dir);
-    good = good && board_write_firmware(path);
-    (void)snprintf(path, sizeof path, "%s/fw/sealed-stm32f407.elf", w->dir);
-    return good && board_write_firmware(path);
+    (void)snprintf(name, sizeof name, "%s", b->product);
+    (void)snprintf(chip, sizeof chip, "%s", b->chip);
+    (void)snprintf(scheme, sizeof scheme, "%s", scheme_by_id(b->device->id)->name);
+    (void)snprintf(path, sizeof path, "%s/fw/%s-%s.elf", w->dir, scheme, chip);
+    if (!board_write_firmware(path)) {
+        (void)snprintf(why, 200, "%.100s: %s", path, strerror(errno));
+        return false;
+    }
+    return command(w, argv, why);
+}
+
+static bool add_products(struct world *w, char why[200])
+{
+    for (unsigned i = 0; i < WORLD_BOARDS; i++)
+        if (!world_product(w, &boards_of(w)[i], why))
+            return false;
+    return true;
 }
 
 /* Mapped, loaded and looked up once, not by each child; no token is opened. */
@@ -352,12 +389,12 @@ static void warm_up(void)
     EVP_PKEY_free(EVP_EC_gen("P-256"));
 }
 
-bool world_open(struct world *w, const char *root, unsigned worker, char why[200])
+bool world_open(struct world *w, const char *root, unsigned worker, bool fleets, char why[200])
 {
     char template[WORLD_PATH + 16];
     char *init[] = { (char[]){ "fuseline" }, (char[]){ "init" }, w->dir, NULL };
 
-    *w = (struct world){ .worker = worker };
+    *w = (struct world){ .worker = worker, .fleets = fleets };
     world_now = w;
     (void)snprintf(w->dir, sizeof w->dir, "%.60s/w%u", root, worker);
     (void)snprintf(w->db, sizeof w->db, "%.80s/registry.db", w->dir);
@@ -371,15 +408,18 @@ bool world_open(struct world *w, const char *root, unsigned worker, char why[200
         (void)snprintf(why, 200, "mmap: %s", strerror(errno));
         return false;
     }
-    (void)snprintf(template, sizeof template, "%s.new", w->db);
     if (!command(w, init, why))
         return false;
-    if (!write_firmware(w) || !world_configure(w)) {
+    (void)snprintf(template, sizeof template, "%.80s/fw", w->dir);
+    if (mkdir(template, 0700) != 0 || !world_configure(w)) {
         (void)snprintf(why, 200, "%s: %s", w->dir, strerror(errno));
         return false;
     }
-    if (!add_products(w, why))
+    if (w->fleets && !command(w, init, why)) /* again: the master of station 3 */
         return false;
+    if (!add_authority(w, why) || !add_products(w, why))
+        return false;
+    (void)snprintf(template, sizeof template, "%s.new", w->db);
     if (rename(w->db, template) != 0) {
         (void)snprintf(why, 200, "%s: %s", w->db, strerror(errno));
         return false;

@@ -10,6 +10,7 @@
 #include "tests/sweep/sweep.h"
 
 #include "flash/inproc.h"
+#include "protocol/device.h"
 
 struct chip_call;
 
@@ -19,10 +20,11 @@ struct world_board {  /* what is made of what */
     const char *name; /* "stm32l476 psk": for lists of violations */
     const char *chip;
     const char *product; /* in the registry of every case */
+    const struct device_scheme *device;
     bool psk;
     uint8_t lock; /* RDP level after the proof */
 };
-extern const struct world_board world_boards[WORLD_BOARDS];
+extern const struct world_board world_boards[WORLD_BOARDS], world_made[WORLD_BOARDS]; /* _made: the chip makes its key */
 
 struct world_shared { /* between worker and child, so that a kill leaves it; new for each case up to has_profile */
     struct told_all told;
@@ -49,6 +51,9 @@ struct world {
     char chip[WORLD_PATH];  /* state file of the board in the slot: blank at the start of a case */
     char other[WORLD_PATH]; /* a second board, blank, when the kind asks for one: world_second_board */
     char out[WORLD_PATH], err[WORLD_PATH]; /* stdout and stderr of the last run */
+    bool fleets;                           /* its products have fleet keys: the boards are world_made */
+    unsigned aged;                         /* life.c: bits of the boards whose DONE devices it keeps */
+    uint64_t serial[3];                    /* of these */
     const struct world_board *board;
     struct world_shared *shared;
 
@@ -87,8 +92,11 @@ bool world_due(struct world *w, const struct sweep_case *c);
 /* The fault comes now: sets fired and step of the run.  Async-signal-safe; before a kill. */
 void world_fired(struct world *w);
 
-/* A worker's world: makes the workspace, tokens, products.  false: *why. */
-bool world_open(struct world *w, const char *root, unsigned worker, char why[200]);
+/* Add one product for that board, and write its firmware. */
+bool world_product(struct world *w, const struct world_board *b, char why[200]);
+
+/* A worker's world: makes the workspace, tokens, products.  worker: its number, another one for each.  false: *why. */
+bool world_open(struct world *w, const char *root, unsigned worker, bool fleets, char why[200]);
 void world_close(struct world *w); /* removes its files */
 
 /* Everything as new for the next case: registry, board (UID from c->seed and c->point), what was told; board by variant. */
@@ -99,6 +107,12 @@ void world_exchange(struct world *w);                         /* the two boards 
 
 /* One run of the command; the fault is armed if c is not NULL.  false: the child could not be made. */
 bool world_run(struct world *w, const struct sweep_case *c);
+
+/* One run of another command of fuseline's; its report has signal and exit alone. */
+bool world_command(struct world *w, const struct sweep_case *c, char *argv[]);
+
+/* A blank part into the slot, of w->board's chip, its UID ending in the case's number and beginning with `which`. */
+bool world_blank(struct world *w, uint8_t which);
 
 /* Run `work` in a child that has nothing open; true if it returned true.  why (200 bytes) comes back from it. */
 bool world_child(struct world *w, bool (*work)(struct world *w, void *io, char why[200]), void *io, char why[200]);
@@ -111,7 +125,7 @@ uint64_t world_bytes(struct world *w);
 
 /* tests/sweep/board.c: the firmware in the chip, and what it would send over its USART; images by peeking. */
 void board_boots(void *io, struct chip *c);
-struct board_frames {
+struct board_frames { /* a first frame and the one behind it */
     uint8_t open[1024], data[1024];
     size_t open_len, data_len;
 };
