@@ -118,8 +118,7 @@ static enum err_code alarm(struct registry *r, const struct frame_row *f, const 
         e);
 }
 
-static enum err_code store(struct registry *r, const struct frame_row *f, const uint8_t digest[32], bool *unique,
-                           struct err *e)
+static enum err_code store(struct registry *r, struct frame_row *f, const uint8_t digest[32], bool *unique, struct err *e)
 {
     static const char with_boot[] = "INSERT INTO frame (digest, serial, fleet, scheme, session, sid, ctr, epoch, frame,"
                                     " received, open_boot, n)"
@@ -128,17 +127,17 @@ static enum err_code store(struct registry *r, const struct frame_row *f, const 
                                   " received, n)"
                                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(n) + 1, 0) FROM frame))";
     const bool open = f->ctr == 0, named = open && is_signed(f->scheme);
-    char serial[17], now[REG_TIME];
+    char serial[17];
     uint8_t session[32];
     const size_t session_len = frame_session(f, session);
 
     serial_text(f->serial, serial);
-    registry_now(r, now);
+    registry_now(r, f->received);
     return sql_insert(r->sql, unique, e, named ? with_boot : without, named ? "btiibbiibti" : "btiibbiibt", digest,
                       (size_t)32, f->serial != 0 ? serial : NULL,
                       f->fleet != 0 ? (int64_t)f->fleet : (int64_t)(f->serial >> 48), (int64_t)f->scheme, session,
                       session_len, f->sid, open ? sizeof f->sid : (size_t)0, (int64_t)f->ctr, (int64_t)f->epoch, f->frame,
-                      (size_t)f->frame_len, now, (int64_t)f->boot);
+                      (size_t)f->frame_len, f->received, (int64_t)f->boot);
 }
 
 /* The clone alarm, and the frame that shows it.  Whoever holds a device's key could fill the disk: it ends at EVIDENCE_MAX.
@@ -177,7 +176,7 @@ static enum err_code clash(struct registry *r, const struct frame_row *f, const 
 }
 
 /* Not stored: because it is already, a phone's retry; or for a reason of its own. */
-static enum err_code not_new(struct registry *r, const struct frame_row *f, const uint8_t digest[32], bool ended,
+static enum err_code not_new(struct registry *r, struct frame_row *f, const uint8_t digest[32], bool ended,
                              enum frame_record *what, struct err *e)
 {
     struct frame_row known;
@@ -188,11 +187,13 @@ static enum err_code not_new(struct registry *r, const struct frame_row *f, cons
         return clash(r, f, digest, what, e);
     if (rc == ERR_OK)
         *what = stored ? FRAME_DUPLICATE : FRAME_ENDED;
+    if (rc == ERR_OK && stored)
+        memcpy(f->received, known.received, sizeof f->received);
     return rc;
 }
 
 /* Written first and asked about later: nearly all frames are new. */
-static enum err_code record(struct registry *r, const struct frame_row *f, const uint8_t digest[32], enum frame_record *what,
+static enum err_code record(struct registry *r, struct frame_row *f, const uint8_t digest[32], enum frame_record *what,
                             struct err *e)
 {
     bool unique = false, ended = false;
@@ -206,7 +207,7 @@ static enum err_code record(struct registry *r, const struct frame_row *f, const
     return f->serial != 0 && (f->epoch != 0 || f->boot != 0) ? seen_frame(r, f, e) : ERR_OK;
 }
 
-enum err_code registry_frame_record(struct registry *r, const struct frame_row *f, enum frame_record *what, struct err *e)
+enum err_code registry_frame_record(struct registry *r, struct frame_row *f, enum frame_record *what, struct err *e)
 {
     uint8_t digest[32];
     enum err_code rc;
