@@ -192,6 +192,12 @@ static enum err_code not_new(struct registry *r, struct frame_row *f, const uint
     return rc;
 }
 
+/* Does a new one change what was seen of its device? */
+static bool shows(const struct frame_row *f)
+{
+    return f->serial != 0 && (f->epoch != 0 || f->boot != 0);
+}
+
 /* Written first and asked about later: nearly all frames are new. */
 static enum err_code record(struct registry *r, struct frame_row *f, const uint8_t digest[32], enum frame_record *what,
                             struct err *e)
@@ -204,15 +210,29 @@ static enum err_code record(struct registry *r, struct frame_row *f, const uint8
     if (rc != ERR_OK || !unique)
         return rc != ERR_OK ? rc : not_new(r, f, digest, ended, what, e);
     *what = FRAME_NEW;
-    return f->serial != 0 && (f->epoch != 0 || f->boot != 0) ? seen_frame(r, f, e) : ERR_OK;
+    return shows(f) ? seen_frame(r, f, e) : ERR_OK;
+}
+
+/* In a batch, a frame that brings its row and nothing else needs no savepoint, which copies each page that changes: one
+ * INSERT is whole or not at all.  Nearly all frames do. */
+static enum err_code record_row(struct registry *r, struct frame_row *f, const uint8_t digest[32], bool *done, struct err *e)
+{
+    const bool row_alone = f->scheme != 5 && !shows(f);
+
+    *done = false;
+    return r->batch && row_alone ? store(r, f, digest, done, e) : ERR_OK;
 }
 
 enum err_code registry_frame_record(struct registry *r, struct frame_row *f, enum frame_record *what, struct err *e)
 {
     uint8_t digest[32];
+    bool done;
     enum err_code rc;
 
-    if ((rc = digest_of(f->frame, f->frame_len, digest, e)) != ERR_OK || (rc = registry_begin(r, e)) != ERR_OK)
+    if ((rc = digest_of(f->frame, f->frame_len, digest, e)) != ERR_OK || (rc = record_row(r, f, digest, &done, e)) != ERR_OK)
+        return rc;
+    *what = FRAME_NEW;
+    if (done || (rc = registry_begin(r, e)) != ERR_OK)
         return rc;
     return registry_end(r, record(r, f, digest, what, e), e);
 }
