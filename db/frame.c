@@ -14,7 +14,11 @@ enum { SESSIONS_TRIED = 16 }; /* docs/protocol.md: newest sessions with that pre
 
 static enum err_code digest_of(const uint8_t *frame, size_t len, uint8_t out[32], struct err *e)
 {
-    if (EVP_Digest(frame, len, out, NULL, EVP_sha256(), NULL) != 1)
+    static EVP_MD *sha256; /* kept to the process's end: looking it up takes as long as a frame's digest */
+
+    if (sha256 == NULL)
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (EVP_Digest(frame, len, out, NULL, sha256, NULL) != 1)
         return err_set(e, &db_fault[DB_BUG], "SHA-256", NULL, 0, "frame");
     return ERR_OK;
 }
@@ -76,7 +80,7 @@ static enum err_code from_row(struct sql_row *row, struct frame_row *f, struct e
     if (sid_len != 0)
         memcpy(f->sid, sid, sid_len);
     memcpy(f->frame, frame, frame_len);
-    (void)snprintf(f->received, sizeof f->received, "%s", sql_text(row, 5));
+    sql_text_to(row, 5, f->received, sizeof f->received);
     return ERR_OK;
 }
 
@@ -283,7 +287,7 @@ enum err_code registry_evidence(struct registry *r, uint64_t serial, registry_ev
     while ((rc = sql_next(row, &more, e)) == ERR_OK && more) {
         struct evidence v = { .kind = sql_text(row, 0) };
         v.frame = sql_blob(row, 1, &v.frame_len);
-        (void)snprintf(v.received, sizeof v.received, "%s", sql_text(row, 2));
+        sql_text_to(row, 2, v.received, sizeof v.received);
         if ((rc = each(io, &v, e)) != ERR_OK)
             break;
     }

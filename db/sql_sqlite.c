@@ -292,6 +292,15 @@ const char *sql_text(struct sql_row *row, int col)
     return text != NULL ? (const char *)text : "";
 }
 
+void sql_text_to(struct sql_row *row, int col, char *out, size_t max)
+{
+    const char *text = sql_text(row, col);
+    const size_t len = strnlen(text, max - 1);
+
+    memcpy(out, text, len);
+    out[len] = '\0';
+}
+
 const void *sql_blob(struct sql_row *row, int col, size_t *len)
 {
     const void *blob = sqlite3_column_blob(row->p.stmt, col);

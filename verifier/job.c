@@ -150,7 +150,7 @@ static void keep_session(struct job *j, const struct frame_row *row)
 
     memcpy(s.x, row->session, sizeof s.x);
     session_keep(j->v, &s);
-    bytes_wipe(&s, sizeof s);
+    explicit_bzero(&s, sizeof s);
 }
 
 static void tell(struct job *j, const struct frame_row *row)
