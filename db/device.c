@@ -51,10 +51,10 @@ static enum err_code from_row(struct sql_row *row, struct device *d, struct err 
         memcpy(out.image, image, REG_IMAGE);
         memcpy(out.image_sha256, digest, sizeof out.image_sha256);
     }
-    (void)snprintf(out.product, sizeof out.product, "%s", sql_text(row, 2));
-    (void)snprintf(out.reason, sizeof out.reason, "%s", sql_text(row, 8));
-    (void)snprintf(out.created, sizeof out.created, "%s", sql_text(row, 9));
-    (void)snprintf(out.updated, sizeof out.updated, "%s", sql_text(row, 10));
+    sql_text_to(row, 2, out.product, sizeof out.product);
+    sql_text_to(row, 8, out.reason, sizeof out.reason);
+    sql_text_to(row, 9, out.created, sizeof out.created);
+    sql_text_to(row, 10, out.updated, sizeof out.updated);
     *d = out;
     return ERR_OK;
 }
@@ -163,9 +163,9 @@ static enum err_code key_from_row(struct sql_row *row, struct wrapped_key *k, st
             return corrupt(sql_text(row, 8), e);
         memcpy((uint8_t *)k + fixed[i].at, value, len);
     }
-    (void)snprintf(k->role, sizeof k->role, "%s", sql_text(row, 0));
-    (void)snprintf(k->profile, sizeof k->profile, "%s", sql_text(row, 3));
-    (void)snprintf(k->kek, sizeof k->kek, "%s", sql_text(row, 4));
+    sql_text_to(row, 0, k->role, sizeof k->role);
+    sql_text_to(row, 3, k->profile, sizeof k->profile);
+    sql_text_to(row, 4, k->kek, sizeof k->kek);
     return ERR_OK;
 }
 

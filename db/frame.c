@@ -14,7 +14,11 @@ enum { SESSIONS_TRIED = 16 }; /* docs/protocol.md: newest sessions with that pre
 
 static enum err_code digest_of(const uint8_t *frame, size_t len, uint8_t out[32], struct err *e)
 {
-    if (EVP_Digest(frame, len, out, NULL, EVP_sha256(), NULL) != 1)
+    static EVP_MD *sha256; /* kept to the process's end: looking it up takes as long as a frame's digest */
+
+    if (sha256 == NULL)
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (EVP_Digest(frame, len, out, NULL, sha256, NULL) != 1)
         return err_set(e, &db_fault[DB_BUG], "SHA-256", NULL, 0, "frame");
     return ERR_OK;
 }
@@ -76,7 +80,7 @@ static enum err_code from_row(struct sql_row *row, struct frame_row *f, struct e
     if (sid_len != 0)
         memcpy(f->sid, sid, sid_len);
     memcpy(f->frame, frame, frame_len);
-    (void)snprintf(f->received, sizeof f->received, "%s", sql_text(row, 5));
+    sql_text_to(row, 5, f->received, sizeof f->received);
     return ERR_OK;
 }
 
@@ -118,8 +122,7 @@ static enum err_code alarm(struct registry *r, const struct frame_row *f, const 
         e);
 }
 
-static enum err_code store(struct registry *r, const struct frame_row *f, const uint8_t digest[32], bool *unique,
-                           struct err *e)
+static enum err_code store(struct registry *r, struct frame_row *f, const uint8_t digest[32], bool *unique, struct err *e)
 {
     static const char with_boot[] = "INSERT INTO frame (digest, serial, fleet, scheme, session, sid, ctr, epoch, frame,"
                                     " received, open_boot, n)"
@@ -128,17 +131,17 @@ static enum err_code store(struct registry *r, const struct frame_row *f, const 
                                   " received, n)"
                                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(n) + 1, 0) FROM frame))";
     const bool open = f->ctr == 0, named = open && is_signed(f->scheme);
-    char serial[17], now[REG_TIME];
+    char serial[17];
     uint8_t session[32];
     const size_t session_len = frame_session(f, session);
 
     serial_text(f->serial, serial);
-    registry_now(r, now);
+    registry_now(r, f->received);
     return sql_insert(r->sql, unique, e, named ? with_boot : without, named ? "btiibbiibti" : "btiibbiibt", digest,
                       (size_t)32, f->serial != 0 ? serial : NULL,
                       f->fleet != 0 ? (int64_t)f->fleet : (int64_t)(f->serial >> 48), (int64_t)f->scheme, session,
                       session_len, f->sid, open ? sizeof f->sid : (size_t)0, (int64_t)f->ctr, (int64_t)f->epoch, f->frame,
-                      (size_t)f->frame_len, now, (int64_t)f->boot);
+                      (size_t)f->frame_len, f->received, (int64_t)f->boot);
 }
 
 /* The clone alarm, and the frame that shows it.  Whoever holds a device's key could fill the disk: it ends at EVIDENCE_MAX.
@@ -177,7 +180,7 @@ static enum err_code clash(struct registry *r, const struct frame_row *f, const 
 }
 
 /* Not stored: because it is already, a phone's retry; or for a reason of its own. */
-static enum err_code not_new(struct registry *r, const struct frame_row *f, const uint8_t digest[32], bool ended,
+static enum err_code not_new(struct registry *r, struct frame_row *f, const uint8_t digest[32], bool ended,
                              enum frame_record *what, struct err *e)
 {
     struct frame_row known;
@@ -188,11 +191,19 @@ static enum err_code not_new(struct registry *r, const struct frame_row *f, cons
         return clash(r, f, digest, what, e);
     if (rc == ERR_OK)
         *what = stored ? FRAME_DUPLICATE : FRAME_ENDED;
+    if (rc == ERR_OK && stored)
+        memcpy(f->received, known.received, sizeof f->received);
     return rc;
 }
 
+/* Does a new one change what was seen of its device? */
+static bool shows(const struct frame_row *f)
+{
+    return f->serial != 0 && (f->epoch != 0 || f->boot != 0);
+}
+
 /* Written first and asked about later: nearly all frames are new. */
-static enum err_code record(struct registry *r, const struct frame_row *f, const uint8_t digest[32], enum frame_record *what,
+static enum err_code record(struct registry *r, struct frame_row *f, const uint8_t digest[32], enum frame_record *what,
                             struct err *e)
 {
     bool unique = false, ended = false;
@@ -203,15 +214,29 @@ static enum err_code record(struct registry *r, const struct frame_row *f, const
     if (rc != ERR_OK || !unique)
         return rc != ERR_OK ? rc : not_new(r, f, digest, ended, what, e);
     *what = FRAME_NEW;
-    return f->serial != 0 && (f->epoch != 0 || f->boot != 0) ? seen_frame(r, f, e) : ERR_OK;
+    return shows(f) ? seen_frame(r, f, e) : ERR_OK;
 }
 
-enum err_code registry_frame_record(struct registry *r, const struct frame_row *f, enum frame_record *what, struct err *e)
+/* In a batch, a frame that brings its row and nothing else needs no savepoint, which copies each page that changes: one
+ * INSERT is whole or not at all.  Nearly all frames do. */
+static enum err_code record_row(struct registry *r, struct frame_row *f, const uint8_t digest[32], bool *done, struct err *e)
+{
+    const bool row_alone = f->scheme != 5 && !shows(f);
+
+    *done = false;
+    return r->batch && row_alone ? store(r, f, digest, done, e) : ERR_OK;
+}
+
+enum err_code registry_frame_record(struct registry *r, struct frame_row *f, enum frame_record *what, struct err *e)
 {
     uint8_t digest[32];
+    bool done;
     enum err_code rc;
 
-    if ((rc = digest_of(f->frame, f->frame_len, digest, e)) != ERR_OK || (rc = registry_begin(r, e)) != ERR_OK)
+    if ((rc = digest_of(f->frame, f->frame_len, digest, e)) != ERR_OK || (rc = record_row(r, f, digest, &done, e)) != ERR_OK)
+        return rc;
+    *what = FRAME_NEW;
+    if (done || (rc = registry_begin(r, e)) != ERR_OK)
         return rc;
     return registry_end(r, record(r, f, digest, what, e), e);
 }
@@ -262,7 +287,7 @@ enum err_code registry_evidence(struct registry *r, uint64_t serial, registry_ev
     while ((rc = sql_next(row, &more, e)) == ERR_OK && more) {
         struct evidence v = { .kind = sql_text(row, 0) };
         v.frame = sql_blob(row, 1, &v.frame_len);
-        (void)snprintf(v.received, sizeof v.received, "%s", sql_text(row, 2));
+        sql_text_to(row, 2, v.received, sizeof v.received);
         if ((rc = each(io, &v, e)) != ERR_OK)
             break;
     }

@@ -170,8 +170,8 @@ struct frame_row {
     uint8_t sid[8];      /* of an OPEN; else zeros */
     uint64_t ctr;        /* 0 for an OPEN */
     uint8_t frame[REG_FRAME_MAX];
-    uint16_t frame_len; /* as received */
-    char received[REG_TIME];
+    uint16_t frame_len;      /* as received */
+    char received[REG_TIME]; /* first receipt; the registry's to say */
 };
 
 enum frame_record {
@@ -182,13 +182,14 @@ enum frame_record {
     FRAME_ENDED      /* 5: of a generation that a later one has ended; no alarm */
 };
 
-/* Record a frame that opened (AEAD and signature are the caller's).  With a new one, in the same transaction: the device's
+/* Record a frame that opened (AEAD and signature are the caller's); of a new one and of a duplicate, f->received is set.
+ * With a new one, in the same transaction: the device's
  * acknowledged epoch and highest nvm_loss rise (db/fleet.h), and the first frame of a pending generation ends the one before
  * (db/generation.h).  FRAME_REPLAY stores nothing but an alarm event.  FRAME_CLONE: an alarm event, and the frame as
  * evidence, whose session is not live; at most EVIDENCE_MAX of a device, after which nothing more is stored, and nothing for
  * bytes that are evidence already.  To quarantine is the caller's decision. */
 enum { EVIDENCE_MAX = 16 };
-enum err_code registry_frame_record(struct registry *r, const struct frame_row *f, enum frame_record *what, struct err *e);
+enum err_code registry_frame_record(struct registry *r, struct frame_row *f, enum frame_record *what, struct err *e);
 /* The name of a session in schemes 4 and 5, as in struct frame_row. */
 void registry_boot_session(uint64_t serial, uint8_t gen, uint32_t boot, uint8_t session[32]);
 /* Is exactly this frame stored?  Fills *f if so; sid of an OPEN alone, boot in 3, 4, 5, 7, 8. */

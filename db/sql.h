@@ -40,5 +40,7 @@ void sql_done(struct sql_row *row);
 int64_t sql_int(struct sql_row *row, int col);
 const char *sql_text(struct sql_row *row, int col);              /* "" for NULL; valid until sql_next */
 const void *sql_blob(struct sql_row *row, int col, size_t *len); /* NULL and 0 for NULL */
+/* The text into out[max], cut if it is longer; "" for NULL. */
+void sql_text_to(struct sql_row *row, int col, char *out, size_t max);
 
 #endif

@@ -10,15 +10,21 @@
 
 enum { KEPT_MAX = 96 }; /* more than the statements that this room has */
 
+/* A statement as it was asked for, by a literal of this room nearly always: its address finds it again. */
+struct prepared {
+    const char *text;
+    sqlite3_stmt *stmt;
+};
+
 struct sql {
     sqlite3 *db;
-    sqlite3_stmt *kept[KEPT_MAX]; /* at rest; to prepare one takes as long as to run it ten times */
-    unsigned next;                /* the one that makes room */
+    struct prepared kept[KEPT_MAX]; /* at rest; to prepare one takes as long as to run it ten times */
+    unsigned next;                  /* the one that makes room */
 };
 
 struct sql_row {
     struct sql *s;
-    sqlite3_stmt *stmt;
+    struct prepared p;
 };
 
 /* SQLite's result codes, folded into what the user can do about them. */
@@ -54,6 +60,7 @@ enum err_code sql_open(struct sql **out, const char *path, bool write, bool crea
     *out = NULL;
     if (s == NULL)
         return err_errno(e, &db_fault[DB_IO], "calloc", "%s", path);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* counts nobody reads, at a lock each; refused once it has begun */
     if (!create && access(path, F_OK) != 0) {
         free(s);
         return err_errno(e, &db_fault[DB_MISSING], "open", "%s", path);
@@ -87,7 +94,7 @@ void sql_close(struct sql *s)
     if (s == NULL)
         return;
     for (int i = 0; i < KEPT_MAX; i++)
-        sqlite3_finalize(s->kept[i]);
+        sqlite3_finalize(s->kept[i].stmt);
     (void)sqlite3_close_v2(s->db); /* nothing to do about a failure: all that was acknowledged is on disk */
     free(s);
 }
@@ -118,12 +125,12 @@ void sql_rollback(struct sql *s)
 }
 
 /* A statement in use is not among the kept ones: the same text asked for meanwhile is another statement. */
-static sqlite3_stmt *take_kept(struct sql *s, const char *statement)
+static sqlite3_stmt *take_kept(struct sql *s, const char *text)
 {
     for (int i = 0; i < KEPT_MAX; i++) {
-        sqlite3_stmt *stmt = s->kept[i];
-        if (stmt != NULL && strcmp(sqlite3_sql(stmt), statement) == 0) {
-            s->kept[i] = NULL;
+        sqlite3_stmt *stmt = s->kept[i].stmt;
+        if (s->kept[i].text == text && strcmp(sqlite3_sql(stmt), text) == 0) {
+            s->kept[i] = (struct prepared){ .text = NULL };
             return stmt;
         }
     }
@@ -131,20 +138,21 @@ static sqlite3_stmt *take_kept(struct sql *s, const char *statement)
 }
 
 /* Reset: it holds no lock and no row; its arguments are forgotten. */
-static void keep(struct sql *s, sqlite3_stmt *stmt)
+static void keep(struct sql *s, const struct prepared *p)
 {
     unsigned at = s->next;
 
-    (void)sqlite3_reset(stmt); /* repeats what its last step said */
-    (void)sqlite3_clear_bindings(stmt);
-    for (unsigned i = 0; i < KEPT_MAX && s->kept[at] != NULL; i++)
+    (void)sqlite3_reset(p->stmt); /* repeats what its last step said */
+    (void)sqlite3_clear_bindings(p->stmt);
+    for (unsigned i = 0; i < KEPT_MAX && s->kept[at].stmt != NULL; i++)
         at = (at + 1) % KEPT_MAX;
-    sqlite3_finalize(s->kept[at]);
-    s->kept[at] = stmt;
+    sqlite3_finalize(s->kept[at].stmt);
+    s->kept[at] = *p;
     s->next = (at + 1) % KEPT_MAX;
 }
 
-static bool bind(sqlite3_stmt *stmt, const char *types, va_list ap)
+/* life: SQLITE_STATIC where the arguments live as long as the statement runs, else SQLITE_TRANSIENT: copied. */
+static bool bind(sqlite3_stmt *stmt, sqlite3_destructor_type life, const char *types, va_list ap)
 {
     int rc = SQLITE_OK;
 
@@ -152,24 +160,25 @@ static bool bind(sqlite3_stmt *stmt, const char *types, va_list ap)
         if (*types == 'i') {
             rc = sqlite3_bind_int64(stmt, i, va_arg(ap, int64_t));
         } else if (*types == 't') {
-            rc = sqlite3_bind_text(stmt, i, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+            rc = sqlite3_bind_text(stmt, i, va_arg(ap, const char *), -1, life);
         } else {
             const void *blob = va_arg(ap, const void *);
-            rc = sqlite3_bind_blob64(stmt, i, blob, va_arg(ap, size_t), SQLITE_TRANSIENT);
+            rc = sqlite3_bind_blob64(stmt, i, blob, va_arg(ap, size_t), life);
         }
     }
     return rc == SQLITE_OK;
 }
 
-static enum err_code prepare(struct sql *s, sqlite3_stmt **stmt, const char *statement, const char *types, va_list ap,
-                             struct err *e)
+static enum err_code prepare(struct sql *s, struct prepared *p, sqlite3_destructor_type life, const char *statement,
+                             const char *types, va_list ap, struct err *e)
 {
-    *stmt = take_kept(s, statement);
-    if ((*stmt == NULL && sqlite3_prepare_v3(s->db, statement, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL) != SQLITE_OK) ||
-        !bind(*stmt, types, ap)) {
+    *p = (struct prepared){ statement, take_kept(s, statement) };
+    if ((p->stmt == NULL &&
+         sqlite3_prepare_v3(s->db, statement, -1, SQLITE_PREPARE_PERSISTENT, &p->stmt, NULL) != SQLITE_OK) ||
+        !bind(p->stmt, life, types, ap)) {
         enum err_code rc = fail(s, statement, e);
-        sqlite3_finalize(*stmt);
-        *stmt = NULL;
+        sqlite3_finalize(p->stmt);
+        p->stmt = NULL;
         return rc;
     }
     return ERR_OK;
@@ -178,12 +187,12 @@ static enum err_code prepare(struct sql *s, sqlite3_stmt **stmt, const char *sta
 static enum err_code run(struct sql *s, long *changed, bool *unique, struct err *e, const char *statement, const char *types,
                          va_list ap)
 {
-    sqlite3_stmt *stmt = NULL;
-    enum err_code rc = prepare(s, &stmt, statement, types, ap, e);
+    struct prepared p;
+    enum err_code rc = prepare(s, &p, SQLITE_STATIC, statement, types, ap, e);
 
     if (rc != ERR_OK)
         return rc;
-    int step = sqlite3_step(stmt);
+    int step = sqlite3_step(p.stmt);
     if (unique != NULL)
         *unique = true;
     if (unique != NULL && (step == SQLITE_CONSTRAINT_UNIQUE || step == SQLITE_CONSTRAINT_PRIMARYKEY))
@@ -192,7 +201,7 @@ static enum err_code run(struct sql *s, long *changed, bool *unique, struct err 
         rc = fail(s, statement, e);
     if (rc == ERR_OK && changed != NULL)
         *changed = sqlite3_changes(s->db);
-    keep(s, stmt);
+    keep(s, &p);
     return rc;
 }
 
@@ -218,20 +227,20 @@ enum err_code sql_insert(struct sql *s, bool *unique, struct err *e, const char 
 
 enum err_code sql_int_of(struct sql *s, int64_t *value, struct err *e, const char *statement, const char *types, ...)
 {
-    sqlite3_stmt *stmt = NULL;
+    struct prepared p;
     va_list ap;
 
     va_start(ap, types);
-    enum err_code rc = prepare(s, &stmt, statement, types, ap, e);
+    enum err_code rc = prepare(s, &p, SQLITE_STATIC, statement, types, ap, e);
     va_end(ap);
     if (rc != ERR_OK)
         return rc;
-    const int step = sqlite3_step(stmt);
+    const int step = sqlite3_step(p.stmt);
     if (step == SQLITE_ROW)
-        *value = sqlite3_column_int64(stmt, 0);
+        *value = sqlite3_column_int64(p.stmt, 0);
     else if (step != SQLITE_DONE)
         rc = fail(s, statement, e);
-    keep(s, stmt);
+    keep(s, &p);
     return rc;
 }
 
@@ -244,7 +253,7 @@ enum err_code sql_query(struct sql *s, struct sql_row **row, struct err *e, cons
         return err_errno(e, &db_fault[DB_IO], "calloc", "query");
     (*row)->s = s;
     va_start(ap, types);
-    enum err_code rc = prepare(s, &(*row)->stmt, statement, types, ap, e);
+    enum err_code rc = prepare(s, &(*row)->p, SQLITE_TRANSIENT, statement, types, ap, e);
     va_end(ap);
     if (rc != ERR_OK) {
         free(*row);
@@ -255,7 +264,7 @@ enum err_code sql_query(struct sql *s, struct sql_row **row, struct err *e, cons
 
 enum err_code sql_next(struct sql_row *row, bool *more, struct err *e)
 {
-    int step = sqlite3_step(row->stmt);
+    int step = sqlite3_step(row->p.stmt);
 
     *more = step == SQLITE_ROW;
     if (step == SQLITE_ROW || step == SQLITE_DONE)
@@ -267,26 +276,35 @@ void sql_done(struct sql_row *row)
 {
     if (row == NULL)
         return;
-    keep(row->s, row->stmt);
+    keep(row->s, &row->p);
     free(row);
 }
 
 int64_t sql_int(struct sql_row *row, int col)
 {
-    return sqlite3_column_int64(row->stmt, col);
+    return sqlite3_column_int64(row->p.stmt, col);
 }
 
 const char *sql_text(struct sql_row *row, int col)
 {
-    const unsigned char *text = sqlite3_column_text(row->stmt, col);
+    const unsigned char *text = sqlite3_column_text(row->p.stmt, col);
 
     return text != NULL ? (const char *)text : "";
 }
 
+void sql_text_to(struct sql_row *row, int col, char *out, size_t max)
+{
+    const char *text = sql_text(row, col);
+    const size_t len = strnlen(text, max - 1);
+
+    memcpy(out, text, len);
+    out[len] = '\0';
+}
+
 const void *sql_blob(struct sql_row *row, int col, size_t *len)
 {
-    const void *blob = sqlite3_column_blob(row->stmt, col);
+    const void *blob = sqlite3_column_blob(row->p.stmt, col);
 
-    *len = (size_t)sqlite3_column_bytes(row->stmt, col);
+    *len = (size_t)sqlite3_column_bytes(row->p.stmt, col);
     return blob;
 }

@@ -105,7 +105,7 @@ static void fill_row(const struct job *j, struct frame_row *row)
 }
 
 /* The pin stands with its frame, or neither does. */
-static enum err_code record(struct job *j, const struct frame_row *row, enum frame_record *what, struct err *e)
+static enum err_code record(struct job *j, struct frame_row *row, enum frame_record *what, struct err *e)
 {
     struct registry *r = j->v->registry;
     const bool own = j->pins && !registry_batch_is_open(r);
@@ -150,7 +150,7 @@ static void keep_session(struct job *j, const struct frame_row *row)
 
     memcpy(s.x, row->session, sizeof s.x);
     session_keep(j->v, &s);
-    bytes_wipe(&s, sizeof s);
+    explicit_bzero(&s, sizeof s);
 }
 
 static void tell(struct job *j, const struct frame_row *row)
@@ -165,15 +165,9 @@ static void tell(struct job *j, const struct frame_row *row)
 }
 
 /* Recorded: its data may go out. */
-static enum err_code give_out(struct job *j, enum frame_record what, struct err *e)
+static enum err_code give_out(struct job *j, enum frame_record what, const struct frame_row *row)
 {
-    struct frame_row row;
-    bool found = false;
-    enum err_code rc = registry_frame_find(j->v->registry, j->f.bytes, j->f.len, &row, &found, e);
-
-    if (rc != ERR_OK)
-        return rc;
-    memcpy(j->out->received, row.received, sizeof j->out->received);
+    memcpy(j->out->received, row->received, sizeof j->out->received);
     memcpy(j->out->data, j->text.data, j->text.data_len);
     j->out->len = j->text.data_len;
     j->out->status = what == FRAME_DUPLICATE ? FRAME_IS_DUPLICATE : FRAME_OPENED;
@@ -205,7 +199,7 @@ enum err_code job_deliver(struct job *j, struct err *e)
     keep_session(j, &row);
     if (j->has_device && j->device.state == DEV_QUARANTINED)
         return job_refuse(j, "quarantined");
-    return give_out(j, what, e);
+    return give_out(j, what, &row);
 }
 
 enum err_code job_deliver_named(struct job *j, struct err *e)

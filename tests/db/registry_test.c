@@ -314,13 +314,16 @@ static void test_a_frame_is_recorded_once_and_a_replay_raises_an_alarm(void **st
     assert_int_equal(what, FRAME_NEW);
     assert_int_equal(registry_frame_record(b->r, &data, &what, &b->e), ERR_OK);
     assert_int_equal(what, FRAME_NEW);
-    assert_int_equal(registry_frame_record(b->r, &open, &what, &b->e), ERR_OK);
+    struct frame_row again = sample_frame(&d, 0x77, 0, 0xA0);
+    assert_int_equal(registry_frame_record(b->r, &again, &what, &b->e), ERR_OK);
     assert_int_equal(what, FRAME_DUPLICATE);
+    assert_string_equal(again.received, open.received);
     assert_int_equal(registry_frame_record(b->r, &other, &what, &b->e), ERR_OK);
     assert_int_equal(what, FRAME_REPLAY);
     assert_int_equal(registry_frame_find(b->r, open.frame, open.frame_len, &got, &found, &b->e), ERR_OK);
     assert_true(found);
     assert_memory_equal(got.frame, open.frame, open.frame_len);
+    assert_string_equal(got.received, open.received);
     assert_int_equal(registry_frame_find(b->r, other.frame, other.frame_len, &got, &found, &b->e), ERR_OK);
     assert_false(found);
     assert_int_equal(registry_sessions(b->r, prefix, sizeof prefix, count_session, &sessions, &b->e), ERR_OK);

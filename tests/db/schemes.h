@@ -141,7 +141,7 @@ static inline struct frame_row frame(uint64_t serial, uint8_t scheme, uint8_t se
     return f;
 }
 
-static inline enum frame_record record_at(struct bench *b, struct registry *r, const struct frame_row *f)
+static inline enum frame_record record_at(struct bench *b, struct registry *r, struct frame_row *f)
 {
     enum frame_record what = FRAME_ENDED;
 
@@ -150,7 +150,7 @@ static inline enum frame_record record_at(struct bench *b, struct registry *r, c
     return what;
 }
 
-static inline enum frame_record record(struct bench *b, const struct frame_row *f)
+static inline enum frame_record record(struct bench *b, struct frame_row *f)
 {
     return record_at(b, b->r, f);
 }

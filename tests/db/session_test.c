@@ -208,6 +208,37 @@ static void test_a_frame_refused_moves_nothing(void **state)
     assert_int_equal(s.epoch, 1);
 }
 
+/* Each has its row or has not, whatever came before it in the batch. */
+static void offer_four(struct bench *b, uint64_t serial)
+{
+    struct frame_row good = frame(serial, 1, 1, 0, 1), next = frame(serial, 1, 1, 1, 2), other = frame(serial, 1, 1, 1, 3),
+                     stranger = frame(serial + 1000, 1, 2, 0, 4);
+
+    assert_int_equal(record(b, &good), FRAME_NEW);
+    assert_int_equal(registry_frame_record(b->r, &stranger, &(enum frame_record){ FRAME_NEW }, &b->e), ERR_INTERNAL);
+    assert_int_equal(record(b, &next), FRAME_NEW);
+    assert_int_equal(record(b, &good), FRAME_DUPLICATE);
+    assert_int_equal(record(b, &other), FRAME_REPLAY);
+}
+
+static void test_in_a_batch_a_frame_refused_takes_no_other_with_it(void **state)
+{
+    struct bench *b = *state;
+    const uint64_t serial = done(b, 1);
+    static const char alarms[] = "SELECT count(*) FROM event WHERE canonical LIKE '%frame.replay%'";
+
+    for (int commit = 0; commit < 2; commit++) {
+        assert_int_equal(registry_batch_begin(b->r, &b->e), ERR_OK);
+        offer_four(b, serial);
+        assert_int_equal(ask(b, "SELECT count(*) FROM frame"), 0); /* seen from outside */
+        if (commit == 0)
+            registry_batch_drop(b->r);
+    }
+    assert_int_equal(registry_batch_commit(b->r, &b->e), ERR_OK);
+    assert_int_equal(ask(b, "SELECT count(*) FROM frame"), 2);
+    assert_int_equal(ask(b, alarms), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +250,7 @@ int main(void)
         T(test_evidence_of_a_device_is_bounded),
         T(test_the_highest_nvm_loss_is_kept),
         T(test_a_frame_refused_moves_nothing),
+        T(test_in_a_batch_a_frame_refused_takes_no_other_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
