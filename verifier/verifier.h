@@ -59,6 +59,9 @@ struct opened_frame {
     uint8_t data[FRAME_DATA_MAX]; /* OPENED and DUPLICATE: the application's bytes.  None of a duplicate whose key is gone */
     size_t len;
     char received[REG_TIME]; /* first receipt */
+    bool may_sign;  /* 3, 8: its product's first frames are signed with the device's own key, and perhaps all of them */
+    bool is_signed; /* OPENED and DUPLICATE: this frame is; the signature verified.  Else who has the session's key, or the
+                       server's, could have made it */
 };
 
 /* Open one frame of len bytes, any bytes at all.

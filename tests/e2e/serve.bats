@@ -588,6 +588,7 @@ tls() { # tls OPENSSL-ARGUMENT...: does a handshake succeed?
     configure 'workers = 1'
     how=(--self-signed --pin-source "file:$T/wrong.pin")
     refuses_to_serve 77 pin-wrong
+    how=(--self-signed)
     serve
     stops 0
 }
