@@ -74,7 +74,8 @@ enum err_code verifier_frame_of(struct verifier *v, uint16_t fleet, const uint8_
 enum err_code verifier_frame(struct verifier *v, const uint8_t *frame, size_t len, struct opened_frame *out, struct err *e);
 
 /* What goes back to the sender of this frame, which verifier_frame filled in and whose record is committed: the fleet's
- * newest ROTATE for an OPEN of an older epoch, the pending REKEY of its device.  The same frame again gives the same. */
+ * newest ROTATE for an OPEN of an older epoch, the pending REKEY of its device; nothing for a one-way product.  The same
+ * frame again gives the same. */
 struct frame_sink {
     void (*add)(void *io, const uint8_t *frame, size_t len);
     void *io;
