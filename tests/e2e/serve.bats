@@ -413,9 +413,9 @@ tls() { # tls OPENSSL-ARGUMENT...: does a handshake succeed?
     serve
     tls -tls1_2
     tls -tls1_3
-    ! tls -tls1_1
-    ! tls -tls1
-    ! curl -sS --cacert serve-cert.pem "http://${url#https://}/healthz" >/dev/null 2>&1
+    ! tls -tls1_1 || return 1
+    ! tls -tls1 || return 1
+    ! curl -sS --cacert serve-cert.pem "http://${url#https://}/healthz" >/dev/null 2>&1 || return 1
 }
 
 @test "the self-signed pair is made once, its key is closed, and its fingerprint is told" {
@@ -455,7 +455,7 @@ tls() { # tls OPENSSL-ARGUMENT...: does a handshake succeed?
         tls -tls1_2 -sigalgs ECDSA+SHA512
         tls -tls1_3
     done
-    ! tls -tls1_2 -sigalgs RSA+SHA256
+    ! tls -tls1_2 -sigalgs RSA+SHA256 || return 1
     ! grep -rlE 'PRIVATE KEY' --include='*.pem' --include='*.key' . || return 1
     fl --json key retire tls/web --burn
     refuses 80 key-served "tls/web" "[serve]"
