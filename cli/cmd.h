@@ -70,6 +70,10 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_FIELD_SIGN_UP,
               OPT_TWO_WAY,
               OPT_DEADLINE,
+              OPT_TLS,
+              OPT_OUT,
+              OPT_NAMES,
+              OPT_REQUEST,
               OPTS
 };
 

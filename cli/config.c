@@ -409,6 +409,7 @@ void config_free(struct config *c)
     free(c->serve.listen);
     free(c->serve.certificate);
     free(c->serve.key);
+    free(c->serve.key_label);
     free(c->registry);
     free(c->firmware);
     free(c->openocd);

@@ -15,7 +15,8 @@
  *   [serve]              optional: the HTTPS receiver (docs/server.md)
  *   listen = HOST:PORT   default 127.0.0.1:8443; [::]:8443 is every address; port 0: any
  *   certificate = FILE   PEM, relative to DIR, its own first, then the chain
- *   key = FILE           PEM, mode 0400 or 0600
+ *   key = FILE           PEM, mode 0400 or 0600; or
+ *   key = hsm:tls/NAME   in the server token (`key new --tls`)
  *   workers = N          processes, 1..64; default 1
  *   metrics = PORT       on 127.0.0.1; default 8444; 0: any
  *   connections = N      at once and worker, 1..65535; default 512
@@ -29,6 +30,8 @@
  * Memory: one heap object, config_free.  Threads: read-only once loaded. */
 #ifndef CLI_CONFIG_H
 #define CLI_CONFIG_H
+
+#include <stdbool.h>
 
 #include "base/err.h"
 #include "flash/chips/chips.h"
@@ -56,6 +59,7 @@ struct slot {
 struct serve { /* paths joined with DIR */
     char *listen;
     char *certificate, *key; /* NULL: not given */
+    char *key_label;         /* in the server token: then key is NULL */
     unsigned workers, metrics, connections, rate, timeout_s;
 };
 
@@ -80,6 +84,9 @@ enum err_code config_load(struct config **out, const char *dir, struct err *e) _
 void config_free(struct config *c); /* NULL is fine */
 
 const char *config_role_name(enum role role); /* "line" */
+
+/* tls/NAME: a key of `key new --tls`; NAME is 1 to 28 letters, digits, dots, - and _. */
+bool config_is_tls_label(const char *label);
 
 /* The slot of that name.  ERR_CONFIG, the subject lists what there is. */
 enum err_code config_slot(const struct config *c, const char *name, const struct slot **out, struct err *e)

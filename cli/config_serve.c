@@ -4,6 +4,14 @@
 
 #include "cli/config_impl.h"
 
+bool config_is_tls_label(const char *label)
+{
+    static const char prefix[] = "tls/", letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    const size_t len = strlen(label), n = strlen(prefix);
+
+    return strncmp(label, prefix, n) == 0 && len > n && len <= TOKEN_LABEL_MAX && n + strspn(label + n, letters) == len;
+}
+
 bool serve_defaults(struct serve *s)
 {
     *s = (struct serve){ .workers = 1, .metrics = 8444, .connections = 512, .rate = 100, .timeout_s = 10 };
@@ -25,9 +33,16 @@ static enum err_code set_certificate(struct load *l, const struct ini_item *item
     return config_set_path(l, item, &l->c->serve.certificate, e);
 }
 
+/* A file whose name begins with hsm: is ./hsm:.. */
 static enum err_code set_key(struct load *l, const struct ini_item *item, struct err *e)
 {
-    return config_set_path(l, item, &l->c->serve.key, e);
+    if (strncmp(item->value, "hsm:", 4) != 0)
+        return config_set_path(l, item, &l->c->serve.key, e);
+    if (!config_is_tls_label(item->value + 4))
+        return config_bad_value(item, "a file, or hsm:tls/NAME", e);
+    free(l->c->serve.key_label);
+    l->c->serve.key_label = strdup(item->value + 4);
+    return l->c->serve.key_label != NULL ? ERR_OK : config_no_memory(item, e);
 }
 
 static enum err_code set_number(const struct ini_item *item, unsigned long min, unsigned long max, const char *wanted,

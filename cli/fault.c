@@ -141,12 +141,12 @@ const struct fault cli_fault[CLI_FAULTS] = {
                                "go on without --accept-registry", FATE_RETRY },
     [CLI_ROLE] = { "unknown-role", ERR_USAGE, "no such role", "use line, server, log or vault", FATE_BY_CODE },
     [CLI_KEY_CHOICE] = { "key-choice", ERR_USAGE, "which key is to be made must be said in exactly one way",
-                         "give one of --fleet, --rsa, --ra and --backup-ra", FATE_BY_CODE },
+                         "give one of --fleet, --rsa, --ra, --backup-ra and --tls", FATE_BY_CODE },
     [CLI_KEY_NEEDED] = { "key-needed", ERR_CONFLICT,
                          "devices may still need the key: without it what they send is never read",
                          "wait till every device has moved; or, by an officer's word, --force --reason TEXT", FATE_RETRY },
     [CLI_KEY_RETIRED] = { "key-retired", ERR_CONFLICT, "a key of that name was retired, and its number is never used again",
-                          "make the key of the next epoch: --epoch N", FATE_RETRY },
+                          "make the key of the next epoch: --epoch N; of a certificate: another name", FATE_RETRY },
     [CLI_FORCE] = { "force-reason", ERR_USAGE, "the options --force and --reason go together",
                     "say in a few words why the key is to be destroyed all the same", FATE_BY_CODE },
     [CLI_SERVE_CERTIFICATE] = { "serve-certificate", ERR_CONFIG, "the server's certificate must come from exactly one place",
@@ -193,6 +193,11 @@ const struct fault cli_fault[CLI_FAULTS] = {
                           "finish it first: `fuseline status` says where it is", FATE_RETRY },
     [CLI_REKEY_CHOICE] = { "rekey-choice", ERR_USAGE, "which devices must be said in exactly one way",
                            "give serials, or --product NAME", FATE_BY_CODE },
+    [CLI_TLS_LABEL] = { "tls-label", ERR_USAGE, "this is no key of a certificate",
+                        "give tls/NAME, as `fuseline key list` shows it", FATE_BY_CODE },
+    [CLI_KEY_SERVED] = { "key-served", ERR_CONFLICT, "the server's certificate needs the key: without it `serve` ends",
+                         "give [serve] another key and certificate first; or, by an officer's word, --force --reason TEXT",
+                         FATE_RETRY },
 };
 
 const struct fault *fault_walk(size_t i)

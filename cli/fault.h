@@ -91,6 +91,8 @@ enum cli_fault_id {
     CLI_NO_REKEY,     /* of that scheme */
     CLI_REKEY_STATE,  /* not DONE */
     CLI_REKEY_CHOICE, /* nobody is named */
+    CLI_TLS_LABEL,    /* not tls/NAME */
+    CLI_KEY_SERVED,   /* [serve] names it */
     CLI_FAULTS
 };
 

@@ -12,7 +12,7 @@ struct wish {
     enum hsm_key_kind kind;
     enum role role;
     char label[HSM_LABEL];
-    bool numbered; /* FLEET/EPOCH: used once, whoever made it */
+    bool once; /* used once, whoever made it: FLEET/EPOCH, NAME of TLS */
 };
 
 static enum err_code choice(const char *what, struct err *e)
@@ -48,21 +48,32 @@ static enum err_code take_fleet(const struct app *app, struct wish *w, struct er
     return ERR_OK;
 }
 
+static enum err_code take_tls(const struct app *app, struct wish *w, struct err *e)
+{
+    *w = (struct wish){ HSM_TLS, ROLE_SERVER, "", true };
+    const int n = snprintf(w->label, sizeof w->label, "tls/%s", app->opt[OPT_TLS]);
+    return n < (int)sizeof w->label && config_is_tls_label(w->label)
+               ? ERR_OK
+               : choice("a TLS key's name has 1 to 28 letters, digits, dots, - and _", e);
+}
+
 static enum err_code take(const struct app *app, struct wish *w, struct err *e)
 {
-    static const enum opt_id ways[] = { OPT_FLEET, OPT_RSA, OPT_RA, OPT_BACKUP_RA };
+    static const enum opt_id ways[] = { OPT_FLEET, OPT_RSA, OPT_RA, OPT_BACKUP_RA, OPT_TLS };
     int given = 0;
 
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         given += app->opt[ways[i]] != NULL;
     if (given != 1)
-        return choice("exactly one of --fleet, --ra, --backup-ra and --rsa", e);
+        return choice("exactly one of --fleet, --ra, --backup-ra, --rsa and --tls", e);
     if (app->opt[OPT_SUITE] != NULL && app->opt[OPT_FLEET] == NULL)
         return choice("--suite goes with --fleet", e);
     if (app->opt[OPT_FLEET] != NULL || app->opt[OPT_RSA] != NULL)
         return take_fleet(app, w, e);
     if (app->opt[OPT_EPOCH] != NULL)
         return choice("--epoch goes with --fleet or --rsa", e);
+    if (app->opt[OPT_TLS] != NULL)
+        return take_tls(app, w, e);
     *w = (struct wish){ HSM_RA, ROLE_VAULT, "", false };
     (void)snprintf(w->label, sizeof w->label, "%s", app->opt[OPT_RA] != NULL ? "ra" : "ra-backup");
     return ERR_OK;
@@ -131,7 +142,7 @@ static enum err_code run(struct app *app, struct err *e)
 
     if ((rc = take(app, &w, e)) != ERR_OK || (rc = key_history(app, w.label, "", &past, e)) != ERR_OK)
         return rc;
-    if (w.numbered && (past.ending || past.retired))
+    if (w.once && (past.ending || past.retired))
         return err_set(e, &cli_fault[CLI_KEY_RETIRED], "key new", NULL, 0, "key '%s'", w.label);
     if ((rc = ensure(app, &w, &rows, &made, e)) == ERR_OK && (rc = find(&w, &rows, &k, e)) == ERR_OK &&
         (rc = record(app, k, e)) == ERR_OK && (rc = key_rows_date(&rows, app, e)) == ERR_OK)
@@ -145,6 +156,7 @@ static const struct cmd_opt options[] = {
     { "suite", "N", OPT_SUITE, 0, false, "of the fleet: 1 is P-256 (default), 2 is X25519", false },
     { "rsa", "F", OPT_RSA, 0, false, "the RSA-4096 key of that fleet, in the server token", false },
     { "epoch", "N", OPT_EPOCH, 0, false, "1..255 (default 1)", false },
+    { "tls", "NAME", OPT_TLS, 0, false, "the key of a certificate of `serve`, in the server token: tls/NAME", false },
     { "ra", NULL, OPT_RA, 0, false, "the rotation authority, in the vault token", false },
     { "backup-ra", NULL, OPT_BACKUP_RA, 0, false, "its backup, in the vault token", false },
     PIN_SOURCE_OPT("key's"),
@@ -154,10 +166,11 @@ static const struct cmd_opt options[] = {
 extern const struct cmd cmd_key_new;
 const struct cmd cmd_key_new = {
     "key new",
-    "(--fleet F [--suite N] | --rsa F | --ra | --backup-ra) [--epoch N] [--pin-source SOURCE]",
-    "make a fleet's key, or a rotation authority",
+    "(--fleet F [--suite N] | --rsa F | --ra | --backup-ra | --tls NAME) [--epoch N] [--pin-source SOURCE]",
+    "make a fleet's key, a rotation authority, or a certificate's key",
     "Makes it if it is not there, and prints its public key as devices have it: x or u, of RSA the SHA-256.  It never\n"
-    "leaves its token.  An epoch is used once: a key that was retired is never made again.\n",
+    "leaves its token.  An epoch, and a NAME, is used once: a key that was retired is never made again.  For --tls see also\n"
+    "`fuseline key certify`.\n",
     options,
     CMD_RECORDS,
     run,

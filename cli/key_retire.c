@@ -32,8 +32,8 @@ static bool begins(const char *label, const char *prefix)
 static enum err_code take_label(struct end *d, struct err *e)
 {
     d->role = ROLE_SERVER;
-    d->kind = begins(d->label, "rsa/") ? HSM_RSA : HSM_FLEET;
-    if (begins(d->label, "rsa/") || begins(d->label, "fleet/"))
+    d->kind = begins(d->label, "rsa/") ? HSM_RSA : begins(d->label, "tls/") ? HSM_TLS : HSM_FLEET;
+    if (begins(d->label, "rsa/") || begins(d->label, "fleet/") || begins(d->label, "tls/"))
         return ERR_OK;
     d->role = ROLE_VAULT;
     d->kind = HSM_RA;
@@ -77,13 +77,30 @@ static enum err_code look(struct end *d, struct hsm *h, struct err *e)
     return rc;
 }
 
+/* A certificate's key is needed as long as this folder's server has it; other folders are not seen. */
+static enum err_code find_need(const struct app *app, struct end *d, struct err *e)
+{
+    const char *served = app->config->serve.key_label;
+
+    if (d->kind != HSM_TLS)
+        return epoch_facts(app, d->label, &d->facts, e);
+    if (served == NULL || strcmp(served, d->label) != 0) {
+        d->facts = (struct epoch_facts){ .need = EPOCH_UNNEEDED };
+        return ERR_OK;
+    }
+    d->facts = (struct epoch_facts){ .need = EPOCH_NEEDED };
+    (void)snprintf(d->facts.why, sizeof d->facts.why, "[serve] in fuseline.conf names it");
+    return ERR_OK;
+}
+
 static enum err_code may_end(const struct app *app, struct end *d, struct err *e)
 {
-    enum err_code rc = epoch_facts(app, d->label, &d->facts, e);
+    enum err_code rc = find_need(app, d, e);
 
     if (rc != ERR_OK || d->facts.need == EPOCH_UNNEEDED || app->opt[OPT_FORCE] != NULL || d->past.ending)
         return rc; /* what was begun is ended */
-    return err_set(e, &cli_fault[CLI_KEY_NEEDED], "key retire", NULL, 0, "key '%s': %s", d->label, d->facts.why);
+    return err_set(e, &cli_fault[d->kind == HSM_TLS ? CLI_KEY_SERVED : CLI_KEY_NEEDED], "key retire", NULL, 0,
+                   "key '%s': %s", d->label, d->facts.why);
 }
 
 static enum err_code tell_retiring(const struct app *app, const struct end *d, struct err *e)
@@ -204,7 +221,7 @@ static enum err_code run(struct app *app, struct err *e)
 }
 
 static const struct cmd_opt options[] = {
-    { "LABEL", NULL, OPT_OPERAND, 0, true, "the key's name: fleet/F/N, rsa/F/N, ra or ra-backup", false },
+    { "LABEL", NULL, OPT_OPERAND, 0, true, "the key's name: fleet/F/N, rsa/F/N, tls/NAME, ra or ra-backup", false },
     { "burn", NULL, OPT_BURN, 0, false, "really destroy it, for ever", false },
     { "force", NULL, OPT_FORCE, 0, false, "even if something may still need it", false },
     { "reason", "TEXT", OPT_REASON, 0, false, "why it is forced: recorded in the log", false },
@@ -219,7 +236,7 @@ const struct cmd cmd_key_retire = {
     "destroy a key that nobody needs any more",
     "Destroys both halves in the token, and their kept copies in this folder; backups elsewhere are yours to destroy.\n"
     "A fleet's key goes once every device has acknowledged a later one, where that can be known, or the deadline of a later\n"
-    "one has passed.  Refused before, but for --force with a reason, which the log keeps.\n"
+    "one has passed; a certificate's once [serve] no longer names it.  Refused before, but for --force with a reason, which the log keeps.\n"
     "Cut in between, the same command again ends it.\n",
     options,
     CMD_RECORDS,

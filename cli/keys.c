@@ -22,6 +22,7 @@ const char *key_kind_name(enum hsm_key_kind kind)
         [HSM_FLEET] = "fleet",
         [HSM_FLEET_X25519] = "fleet-x25519",
         [HSM_RSA] = "rsa",
+        [HSM_TLS] = "tls",
         [HSM_KEY_KINDS] = "unknown",
     };
 

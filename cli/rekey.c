@@ -10,6 +10,7 @@
 #include "cli/token.h"
 #include "cli/ui/report.h"
 #include "db/generation.h"
+#include "protocol/scheme.h"
 
 enum { DERIVED = 5, BATCH = 64 /* devices of one transaction */ };
 
@@ -17,6 +18,7 @@ struct target {
     uint64_t serial;
     char product[REG_NAME];
     struct generations gen;
+    bool one_way; /* it will never hear it */
     const char *result;
 };
 
@@ -24,7 +26,8 @@ struct work {
     struct app *app;
     struct hsm *server;
     struct target *target;
-    size_t n;
+    size_t n, deaf;
+    bool one_way;        /* the product that was looked at last */
     enum err_code worst; /* of devices that were told one by one */
 };
 
@@ -38,9 +41,10 @@ static enum err_code add(void *io, const struct device *d, struct err *e)
     if (grown == NULL)
         return err_set(e, &cli_fault[CLI_NO_MEMORY], "realloc", NULL, 0, "%zu devices", w->n);
     w->target = grown;
-    grown[w->n] = (struct target){ .serial = d->serial, .result = "plan" };
+    grown[w->n] = (struct target){ .serial = d->serial, .one_way = w->one_way, .result = "plan" };
     (void)snprintf(grown[w->n].product, sizeof grown[w->n].product, "%s", d->product);
     w->n++;
+    w->deaf += w->one_way;
     return ERR_OK;
 }
 
@@ -51,6 +55,7 @@ static enum err_code check_product(struct work *w, const char *name, struct err 
 
     if (rc == ERR_OK && p.scheme != DERIVED)
         rc = err_set(e, &cli_fault[CLI_NO_REKEY], "rekey", NULL, 0, "product '%s'", name);
+    w->one_way = (p.policy & POLICY_ONE_WAY) != 0;
     return rc;
 }
 
@@ -116,9 +121,9 @@ static enum err_code show(const struct app *app, const struct target *t, struct 
         char serial[17];
 
         (void)snprintf(serial, sizeof serial, "%016" PRIx64, t->serial);
-        return report_object(json_pack("{s:s, s:s, s:i, s:o, s:s}", "serial", serial, "product", t->product, "generation",
-                                       t->gen.gen, "pending", t->gen.has_pending ? json_integer(next) : json_null(),
-                                       "result", t->result),
+        return report_object(json_pack("{s:s, s:s, s:b, s:i, s:o, s:s}", "serial", serial, "product", t->product, "one_way",
+                                       t->one_way, "generation", t->gen.gen, "pending",
+                                       t->gen.has_pending ? json_integer(next) : json_null(), "result", t->result),
                              e);
     }
     printf("%016" PRIx64 "  %-8s generation %u -> %d\n", t->serial, t->result, t->gen.gen, next);
@@ -171,6 +176,9 @@ static enum err_code run(struct app *app, struct err *e)
     if (rc != ERR_OK)
         return rc;
     (void)fflush(stdout); /* what it is first, then what it means; main looks at ferror */
+    if (!app->json && w.deaf > 0)
+        fprintf(stderr, "fuseline: %zu of them are one-way: they will never hear it, and the server offers it to none\n",
+                w.deaf);
     if (!app->json)
         fputs(app->opt[OPT_BURN] != NULL ? "fuseline: each device follows when it is heard next: see `fuseline status`\n"
                                          : "fuseline: nothing is announced: give --burn to do it\n",

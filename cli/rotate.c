@@ -8,6 +8,7 @@
 #include "cli/rotation.h"
 #include "cli/token.h"
 #include "cli/ui/report.h"
+#include "protocol/scheme.h"
 
 enum { DAYS_MAX = 36500 };
 
@@ -45,6 +46,11 @@ static enum err_code take(const struct app *app, struct wish *w, struct err *e)
     return ERR_OK;
 }
 
+static bool is_one_way(const struct product *p)
+{
+    return (p->policy & POLICY_ONE_WAY) != 0;
+}
+
 static enum err_code show_json(const struct rotation *r, const struct wish *w, const char *result, struct err *e)
 {
     char x[65], frame[2 * REG_ROTATE + 1];
@@ -53,10 +59,11 @@ static enum err_code show_json(const struct rotation *r, const struct wish *w, c
 
     hex_encode(r->to.x, sizeof r->to.x, x);
     hex_encode(r->to.rotate, sizeof r->to.rotate, frame);
-    return report_object(json_pack("{s:i, s:s, s:i, s:i, s:s, s:s, s:s?, s:s?, s:s?, s:s}", "fleet", r->product.fleet,
+    return report_object(json_pack("{s:i, s:s, s:i, s:i, s:s, s:s, s:s?, s:s?, s:s?, s:b, s:s}", "fleet", r->product.fleet,
                                    "product", r->product.name, "from", r->from.epoch, "epoch", r->epoch, "label", r->label,
                                    "signer", r->backup ? "ra-backup" : "ra", "public", made ? x : NULL, "rotate",
-                                   made ? frame : NULL, "deadline", deadline[0] != '\0' ? deadline : NULL, "result", result),
+                                   made ? frame : NULL, "deadline", deadline[0] != '\0' ? deadline : NULL, "one_way",
+                                   is_one_way(&r->product), "result", result),
                          e);
 }
 
@@ -70,6 +77,8 @@ static void show_text(const struct rotation *r, const struct wish *w, const char
     (void)fflush(stdout); /* what it is first, then what it means; main looks at ferror */
     if (is_plan && r->is_there)
         fprintf(stderr, "fuseline: key %s is there and not recorded: it will be taken up\n", r->label);
+    if (is_one_way(&r->product))
+        fputs("fuseline: the product is one-way: no device will ever hear it, and the server offers it to none\n", stderr);
     if (is_plan && r->backup)
         fputs("fuseline: the backup authority's word ends the first one's, in every device, for ever\n", stderr);
     if (is_plan && deadline[0] == '\0' && !epoch_is_signed(r->product.scheme))

@@ -10,13 +10,17 @@
 #include "cli/token.h"
 #include "cli/ui/opened.h"
 #include "cli/ui/report.h"
+#include "hsm/fault.h"
+#include "server/fault.h"
 #include "server/http.h"
 #include "server/workers.h"
 
 struct serving {
     struct app *app;
     struct tls_pair tls;
-    struct opener opener; /* of a worker */
+    struct opener opener; /* of a worker, as the next two */
+    struct hsm_key *key;  /* of the certificate, if it is in the token */
+    struct tls_token *token;
     const struct worker *worker;
 };
 
@@ -60,6 +64,7 @@ static enum err_code serve_http(struct serving *s, struct err *e)
     if (rc == ERR_OK)
         rc = http_run(&(struct http_parts){ .listen_fd = s->worker->listen_fd,
                                             .tls = &s->tls,
+                                            .token = s->token,
                                             .connections = c->connections,
                                             .peer_connections = c->rate == 0 ? 0 : (c->connections + 3) / 4,
                                             .timeout_s = c->timeout_s,
@@ -74,6 +79,21 @@ static enum err_code serve_http(struct serving *s, struct err *e)
     return rc;
 }
 
+/* The certificate's key, where [serve] says that it is in the token. */
+static enum err_code open_key(struct serving *s, struct err *e)
+{
+    const struct serve *c = &s->app->config->serve;
+    enum err_code rc;
+
+    if (c->key_label == NULL)
+        return ERR_OK;
+    rc = hsm_key_find(s->opener.server, HSM_TLS, c->key_label, &s->key, e);
+    if (rc != ERR_OK && e->fault == &hsm_fault[HSM_KEY_MISSING])
+        return err_set(e, &server_fault[SERVER_TLS_KEY], "token", NULL, 0, "token '%s': no key '%s'",
+                       hsm_token_label(s->opener.server), c->key_label);
+    return rc == ERR_OK ? tls_token_open(&s->token, &s->tls, c->certificate, s->key, e) : rc;
+}
+
 /* Registry and token are this process's own: neither may be carried across a fork. */
 static enum err_code work(void *io, const struct worker *w, struct err *e)
 {
@@ -82,8 +102,10 @@ static enum err_code work(void *io, const struct worker *w, struct err *e)
 
     s->worker = w;
     if ((rc = prepare_registry(s->app, e)) == ERR_OK && (rc = prepare_mark(s->app, NULL, NULL, e)) == ERR_OK &&
-        (rc = opener_prepare(&s->opener, s->app, s->app->registry, e)) == ERR_OK)
+        (rc = opener_prepare(&s->opener, s->app, s->app->registry, e)) == ERR_OK && (rc = open_key(s, e)) == ERR_OK)
         rc = serve_http(s, e);
+    tls_token_close(s->token);
+    hsm_key_free(s->key);
     opener_close(&s->opener);
     registry_close(s->app->registry);
     tls_free(&s->tls);
@@ -132,15 +154,15 @@ static enum err_code load_certificate(struct serving *s, struct err *e)
 {
     const struct config *c = s->app->config;
     const bool own = s->app->opt[OPT_SELF_SIGNED] != NULL;
+    const bool has_key = c->serve.key != NULL || c->serve.key_label != NULL;
     char *certificate = NULL, *key = NULL;
     enum err_code rc;
 
-    if (own == (c->serve.certificate != NULL || c->serve.key != NULL) ||
-        (c->serve.certificate == NULL) != (c->serve.key == NULL))
+    if (own == (c->serve.certificate != NULL || has_key) || (c->serve.certificate == NULL) != !has_key)
         return err_set(e, &cli_fault[CLI_SERVE_CERTIFICATE], "read", NULL, 0, "%s: %s", c->path,
                        own                            ? "[serve] names one, and --self-signed is given"
                        : c->serve.certificate != NULL ? "[serve] has no 'key'"
-                       : c->serve.key != NULL         ? "[serve] has no 'certificate'"
+                       : has_key                      ? "[serve] has no 'certificate'"
                                                       : "[serve] names none");
     if (!own)
         return tls_load(&s->tls, c->serve.certificate, c->serve.key, e);

@@ -44,6 +44,7 @@ void console_send(const uint8_t *record, size_t len)
 {
     enum { BLOCK = 254 };
     static const uint8_t delimiter;
+    send_bytes(&delimiter, 1); /* ends what a power loss cut off: its reader would take this record for the rest of that */
     for (size_t i = 0, n; i <= len; i += n + (n < BLOCK)) { /* a short block stands for the 00 behind it, too */
         for (n = 0; n < BLOCK && i + n < len && record[i + n] != 0;)
             n++;

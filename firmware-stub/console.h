@@ -1,4 +1,4 @@
-/* firmware-stub/console.h - records on USART2: 115200 8N1, COBS, 00 delimiter (docs/protocol.md, "Serial line").
+/* firmware-stub/console.h - records on USART2: 115200 8N1, COBS, 00 before and behind (docs/protocol.md, "Serial line").
  * Sending waits for the line, receiving never does: bytes come by interrupt.  While flash is programmed or erased, and while
  * a long computation fills the ring, bytes are lost: the record they belong to comes out broken and is refused (its length,
  * a tag or a signature), the next delimiter starts afresh.  Whoever sent it sends it again. */

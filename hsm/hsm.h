@@ -68,6 +68,8 @@ enum hsm_key_kind {
     HSM_FLEET,        /* "fleet/FLEET/EPOCH", P-256: ECDH only; never leaves, destroyed when it is retired */
     HSM_FLEET_X25519, /* the same of suite 2; where the module can make and use one, by a self-test before */
     HSM_RSA,          /* "rsa/FLEET/EPOCH", RSA-4096, e = 65537: decrypts only; else as HSM_FLEET */
+    HSM_TLS,          /* "tls/NAME", P-256: SIGN by CKM_ECDSA; never leaves, destroyed when it is retired.  As an RA, but by
+                         its label, and y may be odd */
     HSM_KEY_KINDS
 };
 
@@ -103,7 +105,7 @@ struct hsm_key_info {
 typedef enum err_code hsm_key_each(void *io, const struct hsm_key_info *k, struct err *e);
 enum err_code hsm_keys(struct hsm *h, hsm_key_each *each, void *io, struct err *e);
 
-/* Destroy the token key of that label and kind (HSM_RA, HSM_FLEET.., HSM_RSA), both halves, what a cut left of its making,
+/* Destroy the token key of that label and kind (one that is DESTROYABLE), both halves, what a cut left of its making,
  * and the workspace's kept copies of them.  For ever.  *destroyed (may be NULL): the token's objects that went; 0: there
  * were none.  Power: repeat it; what a cut left of the kept copies goes at the next start of the module.
  * ERR_CONFLICT hsm-key-kept: a kind that is never destroyed; hsm-key-wrong: the key is of another kind, all is left.
@@ -186,10 +188,10 @@ enum err_code hsm_derive(struct hsm_key *master, const uint8_t data[32], uint8_t
 /* The same inside the token, for the server: *out only makes HMACs, and dies with hsm_key_free. */
 enum err_code hsm_derive_key(struct hsm_key *master, const uint8_t data[32], struct hsm_key **out, struct err *e);
 
-/* SIGNER, RA: ECDSA over a SHA-256 digest: r32 | s32, not normalised.  ERR_CONFLICT: the key is of another kind. */
+/* SIGNER, RA, TLS: ECDSA over a SHA-256 digest: r32 | s32, not normalised.  ERR_CONFLICT: the key is of another kind. */
 enum err_code hsm_sign(struct hsm_key *signer, const uint8_t digest[32], uint8_t sig[64], struct err *e);
 
-/* 04|x|y of a SIGNER, RA or FLEET, as the module gives it: only of an RA is y even.  u of a FLEET_X25519. */
+/* 04|x|y of a SIGNER, RA, TLS or FLEET, as the module gives it: only of an RA is y even.  u of a FLEET_X25519. */
 enum err_code hsm_public(struct hsm_key *k, uint8_t pk[65], struct err *e);
 enum err_code hsm_public_x25519(struct hsm_key *k, uint8_t pk[32], struct err *e);
 

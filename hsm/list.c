@@ -68,6 +68,9 @@ static bool is_of(struct hsm *h, CK_OBJECT_HANDLE o, enum hsm_key_kind kind, enu
 static void find_kind(struct hsm *h, CK_OBJECT_HANDLE o, struct hsm_key_info *k)
 {
     k->state = HSM_KEY_WHOLE;
+    k->kind = HSM_TLS; /* differs from an RA by its label only */
+    if (strncmp(k->label, "tls/", 4) == 0 && is_of(h, o, k->kind, KEY_MADE))
+        return;
     k->kind = HSM_KEK_SECRET; /* a copy of it differs from one of a KEK by its label only */
     k->copied = strcmp(k->label, "kek-secret") == 0 && is_of(h, o, k->kind, KEY_COPIED);
     if (k->copied)

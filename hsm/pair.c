@@ -45,6 +45,7 @@ static const struct pair pairs[HSM_KEY_KINDS] = {
     [HSM_SIGNER] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, NULL },
     [HSM_LOG_SIGNER] = { "Ed25519", CKM_EC_EDWARDS_KEY_PAIR_GEN, 32, read_32, NULL },
     [HSM_RA] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, NULL },
+    [HSM_TLS] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, NULL },
     [HSM_FLEET] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, prove_p256 },
     [HSM_FLEET_X25519] = { "X25519", 0, 32, read_32, prove_x25519 },
     [HSM_RSA] = { "RSA-4096", CKM_RSA_PKCS_KEY_PAIR_GEN, HSM_RSA_BYTES + 4, rsa_read_public, rsa_prove },

@@ -65,6 +65,7 @@ static const enum column column[][KEY_ORIGINS] = {
     [HSM_FLEET] = { C_FLEET, C_FLEET }, /* never moves either: docs/hsm.md says why */
     [HSM_FLEET_X25519] = { C_X25519, C_X25519 },
     [HSM_RSA] = { C_RSA, C_RSA },
+    [HSM_TLS] = { C_RA, C_RA }, /* with any y: pair_is_whole */
 };
 
 static const struct {

@@ -142,14 +142,15 @@ static enum err_code must_be(const struct hsm_key *k, enum hsm_key_kind kind, co
 enum err_code hsm_sign(struct hsm_key *signer, const uint8_t digest[32], uint8_t sig[64], struct err *e)
 {
     struct job j = { .k = signer, .in = digest, .len = 32, .out_len = 64 };
-    enum err_code rc = is_kind(signer, HSM_RA) ? ERR_OK : must_be(signer, HSM_SIGNER, "hsm_sign", e);
+    const bool named = is_kind(signer, HSM_RA) || is_kind(signer, HSM_TLS);
+    enum err_code rc = named ? ERR_OK : must_be(signer, HSM_SIGNER, "hsm_sign", e);
 
     return rc == ERR_OK ? run(ecdsa_step, &j, sig, e) : rc;
 }
 
 enum err_code hsm_public(struct hsm_key *k, uint8_t pk[65], struct err *e)
 {
-    if (!is_kind(k, HSM_SIGNER) && !is_kind(k, HSM_RA) && !is_kind(k, HSM_FLEET))
+    if (!is_kind(k, HSM_SIGNER) && !is_kind(k, HSM_RA) && !is_kind(k, HSM_TLS) && !is_kind(k, HSM_FLEET))
         return wrong_key(k, "hsm_public", "P-256 pair of the token", e);
     memcpy(pk, k->pk, 65);
     return ERR_OK;

@@ -19,4 +19,11 @@ const struct fault server_fault[SERVER_FAULTS] = {
                         FATE_BY_CODE },
     [SERVER_WORKER] = { "server-worker", ERR_INTERNAL, "a worker process died",
                         "please report it, with this line; the server has started another", FATE_BY_CODE },
+    [SERVER_TLS_KEY] = { "server-tls-key", ERR_CONFIG, "the server token has no key of the name that [serve] gives",
+                         "mend `key`, or make it: `fuseline key new --tls NAME`, and its certificate: `fuseline key certify`",
+                         FATE_BY_CODE },
+    [SERVER_TLS_THERE] = { "server-tls-there", ERR_CONFLICT, "a file of that name is there, and was left as it is",
+                           "name another file, or move that one away", FATE_RETRY },
+    [SERVER_TLS_NAME] = { "server-tls-name", ERR_USAGE, "a certificate can't have these names",
+                          "give 1 to 16 DNS names or addresses, separated by commas", FATE_BY_CODE },
 };

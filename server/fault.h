@@ -14,7 +14,10 @@ enum server_fault_id {
     SERVER_START,      /* libmicrohttpd says no */
     SERVER_PROCESS,    /* no worker process can be made */
     SERVER_MEMORY,
-    SERVER_WORKER, /* a worker died without a word */
+    SERVER_WORKER,    /* a worker died without a word */
+    SERVER_TLS_KEY,   /* the token has no such key */
+    SERVER_TLS_THERE, /* the certificate's file is */
+    SERVER_TLS_NAME,  /* of a certificate */
     SERVER_FAULTS
 };
 

@@ -92,12 +92,13 @@ static enum err_code start(struct http *h, char *text, struct err *e)
     const struct http_parts *p = h->p;
 
     want_files(p->connections);
-    h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                                 request_step, h, MHD_OPTION_EXTERNAL_LOGGER, note, text, MHD_OPTION_LISTEN_SOCKET,
-                                 p->listen_fd, MHD_OPTION_HTTPS_MEM_CERT, p->tls->certificate, MHD_OPTION_HTTPS_MEM_KEY,
-                                 p->tls->key, MHD_OPTION_HTTPS_PRIORITIES, tls_priorities, MHD_OPTION_CONNECTION_LIMIT,
-                                 p->connections, MHD_OPTION_CONNECTION_TIMEOUT, p->timeout_s, MHD_OPTION_NOTIFY_COMPLETED,
-                                 request_ended, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+    h->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, request_step, h,
+        MHD_OPTION_EXTERNAL_LOGGER, note, text, MHD_OPTION_LISTEN_SOCKET, p->listen_fd, MHD_OPTION_HTTPS_MEM_CERT,
+        p->token == NULL ? p->tls->certificate : NULL, MHD_OPTION_HTTPS_MEM_KEY, p->tls->key, MHD_OPTION_HTTPS_CERT_CALLBACK,
+        tls_token_serve(p->token), MHD_OPTION_HTTPS_PRIORITIES, tls_priorities, MHD_OPTION_CONNECTION_LIMIT, p->connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, p->timeout_s, MHD_OPTION_NOTIFY_COMPLETED, request_ended, h,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
     if (h->daemon == NULL)
         return err_set(e, &server_fault[SERVER_START], "MHD_start_daemon", NULL, 0, "%s", text);
     return ERR_OK;
@@ -143,6 +144,13 @@ static bool drained(struct http *h, uint64_t *since_ns)
            ms > (uint64_t)WHOLE_REQUEST * h->p->timeout_s * 1000;
 }
 
+/* Handshakes that get no signature tell nobody: without the token the worker ends, as without an engine. */
+static void look_at_token(struct http *h)
+{
+    if (h->p->token != NULL && !h->lost)
+        h->lost = tls_token_is_lost(h->p->token, &h->why);
+}
+
 static void loop(struct http *h, const sigset_t *open)
 {
     uint64_t draining_ns = 0, swept_ns = clock_mono_ns();
@@ -151,6 +159,7 @@ static void loop(struct http *h, const sigset_t *open)
         wait_for_work(h, requests_wake(h, false), open);
         (void)requests_wake(h, false);
         (void)MHD_run(h->daemon);
+        look_at_token(h);
         if (clock_mono_ns() - swept_ns > (uint64_t)IDLE_MS * NS_PER_MS) {
             end_slow(h);
             engine_idle(h->p->engine);
@@ -189,6 +198,7 @@ enum err_code http_run(const struct http_parts *parts, struct err *e)
     metrics_set(&parts->metrics->connections, 0);
     metrics_set(&parts->metrics->in_progress, 0);
     metrics_set(&parts->metrics->waiting, 0);
+    (void)tls_token_serve(NULL);
     free(h);
     return rc;
 }

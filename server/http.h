@@ -3,6 +3,8 @@
  * whole request has 3 x timeout_s, and an answer that waits for its time is a suspended connection.
  * Timing: an answer with any refusal, or after a failure, goes out at the next whole 250 ms after the last byte of its
  * request, so that time does not tell how far a frame came.
+ * A key in the token signs in the same thread as the engine's own calls; one that no longer signs is as an engine that is
+ * lost.
  * Signals: SIGINT, SIGTERM and SIGHUP are blocked but while it waits; stop() is then asked. */
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
@@ -13,12 +15,14 @@
 #include "server/metrics.h"
 #include "server/rate.h"
 #include "server/tls.h"
+#include "server/tls_token.h"
 
 enum { HTTP_REFUSAL_MS = 250 };
 
 struct http_parts {
     int listen_fd; /* closed at the end */
     const struct tls_pair *tls;
+    struct tls_token *token;   /* NULL: the key is in tls */
     unsigned connections;      /* at once */
     unsigned peer_connections; /* of one address; 0: no limit */
     unsigned timeout_s;        /* without a byte */

@@ -47,20 +47,31 @@ static enum err_code read_pem(const char *path, bool secret, char **out, size_t 
     return rc;
 }
 
-/* Do they belong together?  And the fingerprint, by which people know the certificate. */
+/* Do they belong together?  Of a key in a token a worker asks: only there is it open. */
+static int check_pair(const struct tls_pair *t, const gnutls_datum_t *cert_pem)
+{
+    const gnutls_datum_t key_pem = { (unsigned char *)t->key, (unsigned)t->key_len };
+    gnutls_certificate_credentials_t pair = NULL;
+    int code = gnutls_certificate_allocate_credentials(&pair);
+
+    if (code < 0)
+        return code;
+    code = gnutls_certificate_set_x509_key_mem(pair, cert_pem, &key_pem, GNUTLS_X509_FMT_PEM);
+    gnutls_certificate_free_credentials(pair);
+    return code;
+}
+
+/* And the fingerprint, by which people know the certificate. */
 static enum err_code check(struct tls_pair *t, const char *certificate, const char *key, struct err *e)
 {
-    gnutls_certificate_credentials_t pair = NULL;
     gnutls_x509_crt_t own = NULL;
     const gnutls_datum_t cert_pem = { (unsigned char *)t->certificate, (unsigned)strlen(t->certificate) };
-    const gnutls_datum_t key_pem = { (unsigned char *)t->key, (unsigned)t->key_len };
     uint8_t digest[32];
     size_t len = sizeof digest;
     enum err_code rc = ERR_OK;
     int code;
 
-    if ((code = gnutls_certificate_allocate_credentials(&pair)) < 0 ||
-        (code = gnutls_certificate_set_x509_key_mem(pair, &cert_pem, &key_pem, GNUTLS_X509_FMT_PEM)) < 0)
+    if (key != NULL && (code = check_pair(t, &cert_pem)) < 0)
         rc = no_pair("key pair", code, key, e);
     else if ((code = gnutls_x509_crt_init(&own)) < 0 ||
              (code = gnutls_x509_crt_import(own, &cert_pem, GNUTLS_X509_FMT_PEM)) < 0 ||
@@ -70,8 +81,6 @@ static enum err_code check(struct tls_pair *t, const char *certificate, const ch
         hex_encode(digest, sizeof digest, t->fingerprint);
     if (own != NULL)
         gnutls_x509_crt_deinit(own);
-    if (pair != NULL)
-        gnutls_certificate_free_credentials(pair);
     return rc;
 }
 
@@ -82,7 +91,7 @@ enum err_code tls_load(struct tls_pair *out, const char *certificate, const char
 
     *out = (struct tls_pair){ .certificate = NULL };
     if ((rc = read_pem(certificate, false, &out->certificate, &len, e)) != ERR_OK ||
-        (rc = read_pem(key, true, &out->key, &out->key_len, e)) != ERR_OK ||
+        (key != NULL && (rc = read_pem(key, true, &out->key, &out->key_len, e)) != ERR_OK) ||
         (rc = check(out, certificate, key, e)) != ERR_OK)
         tls_free(out);
     return rc;

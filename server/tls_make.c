@@ -14,16 +14,16 @@
 #include "protocol/bytes.h"
 #include "server/fault.h"
 #include "server/tls.h"
+#include "server/tls_impl.h"
 
-enum { DAY_S = 24 * 60 * 60, YEARS_S = 3652 * DAY_S, HOST_NAME_LEN = 256 };
+enum { DAY_S = 24 * 60 * 60, YEARS_S = 3652 * DAY_S };
 
-static enum err_code cannot(const char *op, int code, const char *path, struct err *e)
+enum err_code tls_cannot(const char *op, int code, const char *path, struct err *e)
 {
     return err_set(e, &server_fault[SERVER_TLS_MAKE], op, "gnutls", code, "%s: %s", path, gnutls_strerror(code));
 }
 
-/* Whole or not at all: beside it, synced, then renamed. */
-static enum err_code write_file(const char *path, const gnutls_datum_t *pem, mode_t mode, struct err *e)
+enum err_code tls_write(const char *path, const gnutls_datum_t *pem, mode_t mode, struct err *e)
 {
     char beside[4096 + 8];
     bool good;
@@ -52,7 +52,7 @@ static enum err_code read_key(gnutls_x509_privkey_t key, const char *path, struc
     if (pem.data != NULL)
         bytes_wipe(pem.data, pem.size);
     gnutls_free(pem.data);
-    return code < 0 ? cannot("key", code, path, e) : ERR_OK;
+    return code < 0 ? tls_cannot("key", code, path, e) : ERR_OK;
 }
 
 static enum err_code make_key(gnutls_x509_privkey_t key, const char *path, struct err *e)
@@ -63,32 +63,24 @@ static enum err_code make_key(gnutls_x509_privkey_t key, const char *path, struc
 
     if (code >= 0)
         code = gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem);
-    rc = code < 0 ? cannot("key", code, path, e) : write_file(path, &pem, 0400, e);
+    rc = code < 0 ? tls_cannot("key", code, path, e) : tls_write(path, &pem, 0400, e);
     if (pem.data != NULL)
         bytes_wipe(pem.data, pem.size);
     gnutls_free(pem.data);
     return rc;
 }
 
-/* What a client may call us: a name that it reached us by must stand in the certificate. */
-static int set_names(gnutls_x509_crt_t c)
+static int set_names(gnutls_x509_crt_t c, const struct tls_names *names)
 {
-    static const unsigned char v4[4] = { 127, 0, 0, 1 }, v6[16] = { [15] = 1 };
-    char host[HOST_NAME_LEN] = "";
-    int code = gnutls_x509_crt_set_dn(c, "CN=fuseline self-signed", NULL);
+    int code = gnutls_x509_crt_set_dn(c, names->common, NULL);
 
-    if (code >= 0)
-        code = gnutls_x509_crt_set_subject_alt_name(c, GNUTLS_SAN_DNSNAME, "localhost", 9, GNUTLS_FSAN_SET);
-    if (code >= 0)
-        code = gnutls_x509_crt_set_subject_alt_name(c, GNUTLS_SAN_IPADDRESS, v4, sizeof v4, GNUTLS_FSAN_APPEND);
-    if (code >= 0)
-        code = gnutls_x509_crt_set_subject_alt_name(c, GNUTLS_SAN_IPADDRESS, v6, sizeof v6, GNUTLS_FSAN_APPEND);
-    if (code >= 0 && gethostname(host, sizeof host - 1) == 0 && host[0] != '\0')
-        code = gnutls_x509_crt_set_subject_alt_name(c, GNUTLS_SAN_DNSNAME, host, (unsigned)strlen(host), GNUTLS_FSAN_APPEND);
+    for (unsigned i = 0; i < names->n && code >= 0; i++)
+        code = gnutls_x509_crt_set_subject_alt_name(c, names->name[i].type, names->name[i].bytes, names->name[i].len,
+                                                    GNUTLS_FSAN_APPEND);
     return code;
 }
 
-static int sign(gnutls_x509_crt_t c, gnutls_x509_privkey_t key)
+int tls_fill(gnutls_x509_crt_t c, const struct tls_names *names)
 {
     unsigned char number[16];
     const time_t now = time(NULL);
@@ -96,13 +88,22 @@ static int sign(gnutls_x509_crt_t c, gnutls_x509_privkey_t key)
 
     number[0] = (number[0] & 0x3F) | 0x40; /* positive, and of full length */
     if (code < 0 || (code = gnutls_x509_crt_set_version(c, 3)) < 0 ||
-        (code = gnutls_x509_crt_set_serial(c, number, sizeof number)) < 0 || (code = set_names(c)) < 0 ||
+        (code = gnutls_x509_crt_set_serial(c, number, sizeof number)) < 0 || (code = set_names(c, names)) < 0 ||
         (code = gnutls_x509_crt_set_activation_time(c, now - DAY_S)) < 0 ||
         (code = gnutls_x509_crt_set_expiration_time(c, now + YEARS_S)) < 0 ||
         (code = gnutls_x509_crt_set_basic_constraints(c, 0, -1)) < 0 ||
-        (code = gnutls_x509_crt_set_key_usage(c, GNUTLS_KEY_DIGITAL_SIGNATURE)) < 0 ||
-        (code = gnutls_x509_crt_set_key_purpose_oid(c, GNUTLS_KP_TLS_WWW_SERVER, 0)) < 0 ||
-        (code = gnutls_x509_crt_set_key(c, key)) < 0)
+        (code = gnutls_x509_crt_set_key_usage(c, GNUTLS_KEY_DIGITAL_SIGNATURE)) < 0)
+        return code;
+    return gnutls_x509_crt_set_key_purpose_oid(c, GNUTLS_KP_TLS_WWW_SERVER, 0);
+}
+
+static int sign(gnutls_x509_crt_t c, gnutls_x509_privkey_t key)
+{
+    struct tls_names names;
+    int code;
+
+    tls_names_own(&names);
+    if ((code = tls_fill(c, &names)) < 0 || (code = gnutls_x509_crt_set_key(c, key)) < 0)
         return code;
     return gnutls_x509_crt_sign2(c, c, key, GNUTLS_DIG_SHA256, 0);
 }
@@ -118,7 +119,7 @@ static enum err_code make_certificate(gnutls_x509_privkey_t key, const char *pat
         code = sign(c, key);
     if (code >= 0)
         code = gnutls_x509_crt_export2(c, GNUTLS_X509_FMT_PEM, &pem);
-    rc = code < 0 ? cannot("certificate", code, path, e) : write_file(path, &pem, 0644, e);
+    rc = code < 0 ? tls_cannot("certificate", code, path, e) : tls_write(path, &pem, 0644, e);
     gnutls_free(pem.data);
     if (c != NULL)
         gnutls_x509_crt_deinit(c);
@@ -136,7 +137,7 @@ enum err_code tls_self_signed(const char *certificate, const char *key, bool *ma
     if (has_certificate) /* without its key, tls_load will say so */
         return ERR_OK;
     if ((code = gnutls_x509_privkey_init(&k)) < 0)
-        return cannot("key", code, key, e);
+        return tls_cannot("key", code, key, e);
     rc = has_key ? read_key(k, key, e) : make_key(k, key, e);
     if (rc == ERR_OK)
         rc = make_certificate(k, certificate, e);

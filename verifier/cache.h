@@ -38,7 +38,7 @@ struct peer {
     const struct way *way;
     const struct peer_scheme *scheme;
     struct peer_side side;
-    bool field_sign_up;
+    bool field_sign_up, one_way;
     struct hsm_key *skR; /* 1: unwrapped; 2, 3, 6, 8: the token's own */
     struct hsm_key *mac; /* 1: S1, NULL in base mode; 4: S0; 5: K_root */
     struct gen_key gen[PEER_GENS_MAX];

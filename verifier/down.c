@@ -1,4 +1,5 @@
-/* What a device that was just heard should hear: the fleet's newest ROTATE, its own pending REKEY. */
+/* What a device that was just heard should hear: the fleet's newest ROTATE, its own pending REKEY.  A one-way product hears
+ * nothing: what is meant for it goes to no phone. */
 #include <string.h>
 
 #include "db/generation.h"
@@ -18,10 +19,13 @@ static bool is_lost(const struct opened_frame *o)
 static enum err_code rotate(struct verifier *v, const struct opened_frame *o, const struct frame_sink *sink, struct err *e)
 {
     struct fleet_key k;
+    struct product p;
     bool found = false;
     enum err_code rc = registry_fleet_rotate(v->registry, o->fleet, &k, &found, e);
 
-    if (rc == ERR_OK && found && k.epoch > o->epoch)
+    if (rc != ERR_OK || !found || k.epoch <= o->epoch)
+        return rc;
+    if ((rc = registry_product_by_fleet(v->registry, o->fleet, &p, e)) == ERR_OK && (p.policy & POLICY_ONE_WAY) == 0)
         sink->add(sink->io, k.rotate, sizeof k.rotate);
     return rc;
 }
@@ -76,7 +80,7 @@ static enum err_code rekey(struct verifier *v, const struct opened_frame *o, con
         return rc;
     if ((rc = registry_seen(v->registry, o->serial, &seen, e)) != ERR_OK ||
         (rc = registry_device(v->registry, o->serial, &d, e)) != ERR_OK || (rc = peer_of_device(v, &d, &p, e)) != ERR_OK ||
-        p == NULL)
+        p == NULL || p->one_way)
         return rc;
     if ((rc = make_rekey(p, &to, nvm_loss_of(&seen, o), frame, e)) == ERR_OK)
         sink->add(sink->io, frame, sizeof frame);

@@ -162,6 +162,7 @@ static void tell(struct job *j, const struct frame_row *row)
     j->out->epoch = row->epoch;
     j->out->gen = row->gen;
     j->out->boot = row->boot;
+    j->out->may_sign = j->peer->way->signs;
 }
 
 /* Recorded: its data may go out. */
@@ -170,6 +171,7 @@ static enum err_code give_out(struct job *j, enum frame_record what, const struc
     memcpy(j->out->received, row->received, sizeof j->out->received);
     memcpy(j->out->data, j->text.data, j->text.data_len);
     j->out->len = j->text.data_len;
+    j->out->is_signed = j->peer->way->signs && j->text.sig != NULL; /* signer_check saw it */
     j->out->status = what == FRAME_DUPLICATE ? FRAME_IS_DUPLICATE : FRAME_OPENED;
     return ERR_OK;
 }

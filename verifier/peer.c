@@ -46,6 +46,7 @@ static void set_profile(struct peer *p, const struct product *product)
     p->way = way_of(product->scheme);
     p->scheme = peer_scheme_of(product->scheme, product->suite);
     p->field_sign_up = (product->policy & POLICY_FIELD_SIGN_UP) != 0;
+    p->one_way = (product->policy & POLICY_ONE_WAY) != 0;
     put32(p->side.serial, (uint32_t)(p->serial >> 32));
     put32(p->side.serial + 4, (uint32_t)p->serial);
     p->side.epoch = p->epoch;

@@ -59,6 +59,9 @@ struct opened_frame {
     uint8_t data[FRAME_DATA_MAX]; /* OPENED and DUPLICATE: the application's bytes.  None of a duplicate whose key is gone */
     size_t len;
     char received[REG_TIME]; /* first receipt */
+    bool may_sign;  /* 3, 8: its product's first frames are signed with the device's own key, and perhaps all of them */
+    bool is_signed; /* OPENED and DUPLICATE: this frame is; the signature verified.  Else who has the session's key, or the
+                       server's, could have made it */
 };
 
 /* Open one frame of len bytes, any bytes at all.
@@ -71,7 +74,8 @@ enum err_code verifier_frame_of(struct verifier *v, uint16_t fleet, const uint8_
 enum err_code verifier_frame(struct verifier *v, const uint8_t *frame, size_t len, struct opened_frame *out, struct err *e);
 
 /* What goes back to the sender of this frame, which verifier_frame filled in and whose record is committed: the fleet's
- * newest ROTATE for an OPEN of an older epoch, the pending REKEY of its device.  The same frame again gives the same. */
+ * newest ROTATE for an OPEN of an older epoch, the pending REKEY of its device; nothing for a one-way product.  The same
+ * frame again gives the same. */
 struct frame_sink {
     void (*add)(void *io, const uint8_t *frame, size_t len);
     void *io;

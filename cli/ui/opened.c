@@ -13,13 +13,13 @@ static enum err_code show_json(const struct opened_frame *o, struct err *e)
 
     (void)snprintf(serial, sizeof serial, "%016" PRIx64, o->serial);
     hex_encode(o->data, o->len, data);
-    return report_object(json_pack("{s:s, s:s?, s:s?, s:o, s:s?, s:s?, s:s?}", "status", frame_status_name(o->status),
-                                   "serial", o->has_serial ? serial : NULL, "scheme",
-                                   o->scheme[0] != '\0' ? o->scheme : NULL, "counter",
-                                   o->has_serial || !refused ? json_integer((json_int_t)o->counter) : json_null(), "data",
-                                   refused ? NULL : data, "reason", refused ? o->reason : NULL, "received",
-                                   o->received[0] != '\0' ? o->received : NULL),
-                         e);
+    return report_object(
+        json_pack("{s:s, s:s?, s:s?, s:o, s:s?, s:s?, s:s?, s:o}", "status", frame_status_name(o->status), "serial",
+                  o->has_serial ? serial : NULL, "scheme", o->scheme[0] != '\0' ? o->scheme : NULL, "counter",
+                  o->has_serial || !refused ? json_integer((json_int_t)o->counter) : json_null(), "data",
+                  refused ? NULL : data, "reason", refused ? o->reason : NULL, "received",
+                  o->received[0] != '\0' ? o->received : NULL, "signed", refused ? json_null() : json_boolean(o->is_signed)),
+        e);
 }
 
 static void show_text(const struct opened_frame *o)
@@ -32,8 +32,8 @@ static void show_text(const struct opened_frame *o)
     if (o->status == FRAME_REFUSED)
         printf("%-9s  %-16s  %s\n", frame_status_name(o->status), serial, o->reason);
     else
-        printf("%-9s  %-16s  %s  %" PRIu64 "  %s  %s\n", frame_status_name(o->status), serial, o->scheme, o->counter,
-               o->received, data);
+        printf("%-9s  %-16s  %s  %" PRIu64 "  %s  %s%s\n", frame_status_name(o->status), serial, o->scheme, o->counter,
+               o->received, data, o->may_sign && !o->is_signed ? "  unsigned" : "");
 }
 
 enum err_code opened_show(const struct opened_frame *o, bool json, struct err *e)

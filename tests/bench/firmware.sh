@@ -22,7 +22,7 @@ ctl() {
     case $answer in ok*) echo "$answer" ;; *) echo "firmware.sh: $*: $answer" >&2 && exit 1 ;; esac
 }
 instructions() { ctl stats | tr ' ' '\n' | sed -n 's/^instructions=//p'; }
-frames() { tr -dc '\0' <"$T/sent" | wc -c; }
+frames() { echo $(($(tr -s '\0' <"$T/sent" | tr -dc '\0' | wc -c) - 1)); } # a delimiter before each, and one behind it
 until_frames() { # until_frames N
     local i
     for ((i = 0; i < 3000; i++)); do

@@ -119,6 +119,12 @@ setup() {
     ctl insert
 }
 
+change() { # change AT: that byte of $T/image becomes another, whatever it was
+    local was
+    was=$(od -An -tu1 -j"$1" -N1 "$T/image")
+    printf "\\$(printf %o $((was ^ 0x55)))" | dd of="$T/image" bs=1 seek="$1" conv=notrunc status=none
+}
+
 @test "otp show: blank, cut, changed, too short: 1 with the name of the check that fails, as the device says it" {
     head -c 176 /dev/zero | tr '\0' '\377' >"$T/image"
     fl --json otp show --file "$T/image"
@@ -130,12 +136,12 @@ setup() {
     local at
     for at in 5 8 24 28 40 159; do # scheme, serial, day, CRC, S0, S3
         head -c 176 "$T/otp" >"$T/image"
-        printf '\125' | dd of="$T/image" bs=1 seek=$at conv=notrunc status=none
+        change $at
         fl --json otp show --file "$T/image"
         refuses 1 otp-image "otp-crc"
     done
     head -c 176 "$T/otp" >"$T/image"
-    printf '\125' | dd of="$T/image" bs=1 seek=170 conv=notrunc status=none
+    change 170
     fl --json otp show --file "$T/image"
     refuses 1 otp-image "otp-mac"
     prints '"valid":false' "\"serial\":\"$serial\""

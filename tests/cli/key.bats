@@ -141,6 +141,12 @@ objects() { # objects FOLDER: how many key files its tokens have
     refuses 64 key-choice
     fl --json key new --rsa 1 --suite 2
     refuses 64 key-choice
+    fl --json key new --tls web --epoch 2
+    refuses 64 key-choice
+    fl --json key new --tls "a/b"
+    refuses 64 key-choice
+    fl --json key new --tls abcdefghijklmnopqrstuvwxyz012
+    refuses 64 key-choice
     local bad
     for bad in "--fleet 0" "--fleet 65536" "--fleet 1 --epoch 256" "--fleet 1 --epoch 0" "--fleet 1 --suite 3" "--fleet x"; do
         fl --json key new $bad

@@ -49,9 +49,13 @@ restart() { # the present board, with nothing of before left on its console
 capture() { # capture N: restarts the present board; the bytes of its first N frames, as sent, into $T/raw
     restart
     timeout -s KILL 30 perl -we '
-        my ($path, $wanted, $seen) = (@ARGV, 0);
+        my ($path, $wanted, $seen, $within) = (@ARGV, 0, 0);
         open(my $in, "+<:raw", $path) or die "$path: $!";
-        while ($seen < $wanted && sysread($in, my $byte, 1)) { $seen++ if $byte eq "\0"; print $byte }
+        while ($seen < $wanted && sysread($in, my $byte, 1)) {
+            $seen++ if $within && $byte eq "\0"; # a delimiter before each frame, and one behind it
+            $within = $byte ne "\0";
+            print $byte;
+        }
     ' "$board/usart" "$1" >"$T/raw"
 }
 

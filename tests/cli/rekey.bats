@@ -22,7 +22,7 @@ teardown() {
     fl --json rekey "$first" "$second"
     succeeds
     [ "${#lines[@]}" = 2 ]
-    prints "{\"serial\":\"$first\",\"product\":\"f7\",\"generation\":0,\"pending\":null,\"result\":\"plan\"}"
+    prints "{\"serial\":\"$first\",\"product\":\"f7\",\"one_way\":false,\"generation\":0,\"pending\":null,\"result\":\"plan\"}"
     [ "$(registry 'SELECT count(*) FROM generation')" = 0 ]
     fl --json rekey "$first" "$second" --burn
     succeeds
@@ -35,6 +35,18 @@ teardown() {
     registry "SELECT hex(pending_salt) FROM generation ORDER BY serial" | diff "$T/salts" -
     fl audit list
     [ "$(grep -c "device.rekey " <<<"$output")" = 2 ] || show
+}
+
+@test "of a one-way product it is told that nobody will hear" {
+    fl rekey "$first"
+    [[ $stderr != *one-way* ]] || show
+    registry "UPDATE product SET policy = policy | 1"
+    fl rekey "$first" "$second"
+    succeeds
+    tells "2 of them are one-way"
+    fl --json rekey "$first" --burn
+    succeeds
+    prints '"one_way":true,' '"result":"begun"'
 }
 
 @test "show and status tell the generation; after it was confirmed the next one may be announced" {

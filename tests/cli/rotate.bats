@@ -49,6 +49,21 @@ keys() { # keys F: how many keys of that fleet the server token has
     [ "$(ls "$T"/tokens/*/*.object | wc -l)" = "$(ls "$T"/keep/*/*.object | wc -l)" ]
 }
 
+@test "of a one-way product it is told that no device will hear" {
+    fleet 7 2
+    fl rotate --fleet 7
+    [[ $stderr != *one-way* ]] || show
+    fl --json rotate --fleet 7
+    prints '"one_way":false,"result":"plan"'
+    registry "UPDATE product SET policy = policy | 1"
+    fl rotate --fleet 7
+    succeeds
+    tells "the product is one-way"
+    fl --json rotate --fleet 7 --burn
+    succeeds
+    prints '"one_way":true,"result":"rotated"'
+}
+
 @test "the frame is what a second implementation verifies under the authority's x, and not under the backup's" {
     fleet 7 2
     fl --json rotate --fleet 7 --burn

@@ -11,10 +11,10 @@ teardown() {
     end
 }
 
-whole() { # whole SCHEME CHIP: a plan, a device, again, its messages; the registry is sound
+whole() { # whole SCHEME CHIP [OPTION...]: product with these options, a plan, a device, again, its messages; the registry is sound
     insert_board "$2"
     sed -i "/^\[slot a\]/a console = $board/usart" "$T/fuseline.conf"
-    fl --json product add p --chip "$2" --scheme "$1"
+    fl --json product add p --chip "$2" --scheme "$1" "${@:3}"
     succeeds
     provision
     verdict PLAN plan 0
@@ -35,6 +35,8 @@ whole() { # whole SCHEME CHIP: a plan, a device, again, its messages; the regist
 
 @test "secret: its key is drawn, burned and kept wrapped" {
     whole secret stm32l476
+    fl --json open "$T/raw" --format cobs
+    [ "$(grep -c '"signed":false}$' <<<"$output")" = 2 ] || show
 }
 
 @test "identity: the chip makes its key, and DONE pins it" {
@@ -43,4 +45,17 @@ whole() { # whole SCHEME CHIP: a plan, a device, again, its messages; the regist
     fl audit list
     [ "$(sed -n 's/.*device.chip-made .* x=//p' <<<"$output")" = "$(sed -n 's/.*device.pinned .* x=//p' <<<"$output")" ] || show
     prints "device.chip-made"
+    fl --json open "$T/raw" --format cobs
+    [ "$(grep -c '"signed":true}$' <<<"$output")" = 2 ] || show
+}
+
+@test "identity without sign-all: each frame says whether it is signed" {
+    fl key new --ra
+    whole identity stm32l476 --sign-all no
+    fl --json open "$T/raw" --format cobs
+    [[ ${lines[0]} == *'"counter":0,'*'"signed":true}' ]] || show
+    [[ ${lines[1]} == *'"counter":1,'*'"signed":false}' ]] || show
+    fl open "$T/raw" --format cobs
+    [[ ${lines[0]} != *unsigned* ]] || show
+    [[ ${lines[1]} == *"  unsigned" ]] || show
 }

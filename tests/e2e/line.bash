@@ -83,7 +83,7 @@ frames_of() { # frames_of N: what the present board sends after a power cycle, N
     reader=$!
     ctl power cycle >"$T/cycle"
     for ((i = 0; i < 600; i++)); do
-        [ "$(tr -dc '\0' <"$T/sent" | wc -c)" -lt "$1" ] || break
+        [ "$(tr -s '\0' <"$T/sent" | tr -dc '\0' | wc -c)" -le "$1" ] || break # one before each frame, and one behind it
         sleep 0.05
     done
     kill $reader && wait $reader || true

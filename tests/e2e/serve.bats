@@ -33,6 +33,7 @@ setup() {
     cp mark.made registry.mark
     mapfile -t f <frames
     server=
+    how=(--self-signed)
 }
 
 teardown() {
@@ -48,7 +49,7 @@ configure() { # configure [LINE...]: [serve] with these lines; any free ports, n
 serve() { # serve [LINE...]: a server with that configuration; $server, $url and $metrics; $with is put before the command
     configure "$@"
     : >served
-    ${with:-} "$BUILD/fuseline" -C "$T" --json serve --self-signed >served 2>said 3>&- &
+    ${with:-} "$BUILD/fuseline" -C "$T" --json serve ${how[@]+"${how[@]}"} >served 2>said 3>&- &
     server=$!
     local i
     for ((i = 0; i < 400; i++)); do
@@ -412,9 +413,9 @@ tls() { # tls OPENSSL-ARGUMENT...: does a handshake succeed?
     serve
     tls -tls1_2
     tls -tls1_3
-    ! tls -tls1_1
-    ! tls -tls1
-    ! curl -sS --cacert serve-cert.pem "http://${url#https://}/healthz" >/dev/null 2>&1
+    ! tls -tls1_1 || return 1
+    ! tls -tls1 || return 1
+    ! curl -sS --cacert serve-cert.pem "http://${url#https://}/healthz" >/dev/null 2>&1 || return 1
 }
 
 @test "the self-signed pair is made once, its key is closed, and its fingerprint is told" {
@@ -434,9 +435,119 @@ tls() { # tls OPENSSL-ARGUMENT...: does a handshake succeed?
     [ "$(ask -w '%{http_code}' "$url/healthz")" = 200 ]
 }
 
+@test "the certificate's key stays in the token: both versions, a worker each, no key file anywhere" {
+    how=()
+    rm -f serve-cert.pem serve-key.pem # the file that ask() trusts
+    fl --json key new --tls web
+    succeeds
+    prints '"label":"tls/web"' '"role":"server"' '"kind":"tls"' '"result":"made"'
+    fl --json key certify tls/web --out serve-cert.pem
+    succeeds
+    [ "$output" = '{"label":"tls/web","file":"serve-cert.pem","result":"certificate"}' ] || show
+    serve 'workers = 2' 'certificate = serve-cert.pem' 'key = hsm:tls/web'
+    body "${f[0]}"
+    post
+    receipts 01:"${f[0]}"
+    local i
+    for i in {1..4}; do
+        [ "$(ask --tlsv1.2 --tls-max 1.2 -w '%{http_code}' "$url/healthz")" = 200 ]
+        [ "$(ask --tlsv1.3 -w '%{http_code}' "$url/healthz")" = 200 ]
+        tls -tls1_2 -sigalgs ECDSA+SHA512
+        tls -tls1_3
+    done
+    ! tls -tls1_2 -sigalgs RSA+SHA256 || return 1
+    ! grep -rlE 'PRIVATE KEY' --include='*.pem' --include='*.key' . || return 1
+    fl --json key retire tls/web --burn
+    refuses 80 key-served "tls/web" "[serve]"
+    stops 0
+    grep -q "certificate SHA-256 $(openssl x509 -in serve-cert.pem -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr A-F a-f)" said
+    configure
+    fl --json key retire tls/web --burn
+    succeeds
+    prints '"result":"destroyed"'
+    fl --json key new --tls web
+    refuses 80 key-retired "tls/web"
+    rm serve-cert.pem
+}
+
+@test "a request for a certificate names what it was told, and an authority's certificate is served" {
+    how=()
+    rm -f serve-cert.pem
+    fl --json key new --tls web2
+    fl --json key certify tls/web2 --out web.csr --request --names localhost,127.0.0.1
+    succeeds
+    openssl req -in web.csr -noout -verify -text >text 2>&1
+    grep -q 'DNS:localhost, IP Address:127.0.0.1' text
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=TEST-CA -keyout ca.key -out serve-cert.pem 2>/dev/null
+    openssl x509 -req -in web.csr -CA serve-cert.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy -out web.pem 2>/dev/null
+    cat serve-cert.pem >>web.pem
+    serve 'certificate = web.pem' 'key = hsm:tls/web2'
+    [ "$(ask --tlsv1.2 --tls-max 1.2 -w '%{http_code}' "$url/healthz")" = 200 ]
+    [ "$(ask --tlsv1.3 -w '%{http_code}' "$url/healthz")" = 200 ]
+    stops 0
+    rm serve-cert.pem ca.key web.csr web.pem
+}
+
+@test "a key in the token that is not there, not so named, or another's: nothing is served" {
+    how=()
+    rm -f serve-cert.pem
+    fl key new --tls web3
+    fl key new --tls other
+    fl key certify tls/web3 --out serve-cert.pem
+    fl --json key certify tls/web3 --out serve-cert.pem
+    refuses 80 server-tls-there serve-cert.pem
+    fl --json key certify tls/none --out none.pem
+    refuses 69 hsm-key-missing tls/none
+    fl --json key certify fleet/1/1 --out none.pem
+    refuses 64 tls-label fleet/1/1
+    fl --json key certify tls/web3 --out none.pem --names 'a b'
+    refuses 64 server-tls-name
+    [ ! -e none.pem ]
+    configure 'certificate = serve-cert.pem' 'key = hsm:tls/none'
+    refuses_to_serve 78 server-tls-key tls/none
+    [[ $stderr == *"key new --tls"* ]]
+    configure 'certificate = serve-cert.pem' 'key = hsm:tls/other'
+    refuses_to_serve 78 server-tls-pair serve-cert.pem
+    configure 'certificate = serve-cert.pem' 'key = hsm:web3'
+    refuses_to_serve 78 config-value "hsm:tls/NAME"
+    configure 'key = hsm:tls/web3'
+    refuses_to_serve 78 serve-certificate "'certificate'"
+    how=(--self-signed)
+    configure 'key = hsm:tls/web3'
+    refuses_to_serve 78 serve-certificate
+    rm serve-cert.pem
+}
+
+@test "a token that goes and comes back under a served key: the worker ends, and the next one serves" {
+    how=()
+    rm -f serve-cert.pem
+    fl key new --tls web4
+    fl key certify tls/web4 --out serve-cert.pem
+    serve 'certificate = serve-cert.pem' 'key = hsm:tls/web4'
+    [ "$(ask -w '%{http_code}' "$url/healthz")" = 200 ]
+    mv tokens gone
+    local i
+    for ((i = 0; i < 100; i++)); do
+        ask "$url/healthz" >/dev/null 2>&1 || break
+        sleep 0.1
+    done
+    for ((i = 0; i < 100; i++)); do
+        ! grep -q '^fuseline: worker 0 ended' said || break
+        sleep 0.1
+    done
+    mv gone tokens
+    grep -q '^fuseline: worker 0 ended and is started again' said
+    for ((i = 0; i < 400; i++)); do
+        [ "$(ask -w '%{http_code}' "$url/healthz" 2>/dev/null)" != 200 ] || break
+        sleep 0.1
+    done
+    [ "$(ask -w '%{http_code}' "$url/healthz")" = 200 ]
+    stops 0
+    rm serve-cert.pem
+}
+
 @test "what keeps it from starting has a name" {
     serve
-    how=(--self-signed)
     { cat conf.made && printf '\n[serve]\nlisten = 127.0.0.1:%d\nmetrics = 0\n' "${url##*:}"; } >fuseline.conf
     refuses_to_serve 78 server-listen "${url##*:}"
     stops 0
@@ -477,6 +588,7 @@ tls() { # tls OPENSSL-ARGUMENT...: does a handshake succeed?
     configure 'workers = 1'
     how=(--self-signed --pin-source "file:$T/wrong.pin")
     refuses_to_serve 77 pin-wrong
+    how=(--self-signed)
     serve
     stops 0
 }

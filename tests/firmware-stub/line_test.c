@@ -151,6 +151,8 @@ static size_t receive(struct bench *b, uint8_t *record, size_t max)
             long len = cobs_decode(b->line, n, record, max);
             b->line_len -= n + 1;
             memmove(b->line, end + 1, b->line_len);
+            if (n == 0)
+                continue;
             return len > 0 ? (size_t)len : 0;
         }
         if (poll(&p, 1, DUT_WAIT_MS) != 1)

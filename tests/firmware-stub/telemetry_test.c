@@ -1,6 +1,8 @@
 /* What a good device sends: OPEN first, then DATA, and the server opens each; on both chips, in each form. */
 #include "tests/firmware-stub/dut.h"
 
+#include "relay/line.h"
+
 static void sends_open_then_data(const char *chip, bool psk, bool compact)
 {
     struct dut d;
@@ -36,6 +38,42 @@ static void test_psk_device_sends_open_then_data_on_both_chips(void **state)
     (void)state;
     for (int i = 0; i < DUT_CHIPS; i++)
         sends_open_then_data(dut_chips[i], true, false);
+}
+
+/* As a phone reads the wire across a power loss in mid-frame: the rest of that frame must not take the next OPEN along. */
+static void power_goes_in_a_frame(const char *chip)
+{
+    enum { CUT = 20, ENOUGH = CUT + 200 };
+    struct dut d;
+    struct line l;
+    struct peer_session s;
+    uint8_t frame[FRAME_MAX], data[FRAME_DATA_MAX];
+    size_t len, n = 0, used = 0, at = 0;
+    enum line_kind kind = LINE_MORE;
+    dut_open(&d, chip, "sealed-fast", false, true);
+    dut_start(&d);
+    while (d.line_len < CUT) {
+        board_run(d.board, 50);
+        d.line_len += usart_take(periph_usart(board_periph(d.board)), d.line + d.line_len, sizeof d.line - d.line_len);
+    }
+    assert_null(memchr(d.line + 1, 0, d.line_len - 1)); /* within the first frame */
+    board_power(d.board, false);
+    board_power(d.board, true);
+    while (d.line_len < ENOUGH)
+        dut_turn(&d);
+    line_init(&l, LINE_COBS, false);
+    for (; at < d.line_len && kind != LINE_FRAME; at += used)
+        kind = line_feed(&l, d.line + at, d.line_len - at, &used, frame, &n);
+    assert_int_equal(kind, LINE_FRAME);
+    assert_true(rig_receive_open(&d.rig, frame, n, &s, data, &len));
+    dut_close(&d);
+}
+
+static void test_power_lost_in_a_frame_costs_that_frame_alone(void **state)
+{
+    (void)state;
+    for (int i = 0; i < DUT_CHIPS; i++)
+        power_goes_in_a_frame(dut_chips[i]);
 }
 
 /* The interval of the product's own build is a second. */
@@ -103,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_base_device_sends_open_then_data_on_both_chips),
         cmocka_unit_test(test_psk_device_sends_open_then_data_on_both_chips),
+        cmocka_unit_test(test_power_lost_in_a_frame_costs_that_frame_alone),
         cmocka_unit_test(test_product_build_sends_once_a_second),
         cmocka_unit_test(test_when_ctr_is_used_up_a_new_open_follows),
         cmocka_unit_test(test_one_way_device_repeats_its_open_after_data_8),

@@ -71,6 +71,23 @@ static void test_an_open_of_an_old_epoch_is_answered_with_the_newest_rotate(void
     }
 }
 
+/* It would never arrive: no phone is asked to carry it. */
+static void test_a_one_way_fleet_is_offered_no_rotate(void **state)
+{
+    static const struct kind one_way = { &device_fleet, POLICY_TAG16 | POLICY_ONE_WAY, 0 };
+    struct board b;
+    struct sent s;
+
+    (void)state;
+    one_board(&b, &one_way);
+    (void)add_fleet_key(&b.product);
+    opens(&b, "old", &s);
+    offer(&s);
+    expect(&b, FRAME_OPENED, "old");
+    ask_down();
+    assert_int_equal(heard.n, 0);
+}
+
 static void test_a_retired_epoch_opens_nothing_and_what_is_stored_stays_a_duplicate(void **state)
 {
     struct board b;
@@ -284,16 +301,35 @@ static void test_nothing_goes_down_to_a_frame_that_was_refused(void **state)
     assert_int_equal(heard.n, 0);
 }
 
+static void test_a_one_way_device_is_offered_no_rekey(void **state)
+{
+    static const struct kind one_way = { &device_derived, POLICY_ONE_WAY, 0 };
+    struct board b;
+    struct generations g;
+    struct sent s;
+
+    (void)state;
+    one_board(&b, &one_way);
+    rekey_begins(&b, &g);
+    opens(&b, "hello", &s);
+    offer(&s);
+    expect(&b, FRAME_OPENED, "hello");
+    ask_down();
+    assert_int_equal(heard.n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_an_open_of_an_old_epoch_is_answered_with_the_newest_rotate),
+        T(test_a_one_way_fleet_is_offered_no_rotate),
         T(test_a_retired_epoch_opens_nothing_and_what_is_stored_stays_a_duplicate),
         T(test_a_fleet_key_that_is_missing_hides_no_other_fleet),
         T(test_a_pending_rekey_is_sent_until_the_device_has_moved),
         T(test_frames_of_a_generation_long_ended_are_duplicates_without_data_or_refused),
         T(test_flash_that_was_lost_is_told_and_healed_by_a_rekey_for_its_new_life),
         T(test_nothing_goes_down_to_a_frame_that_was_refused),
+        T(test_a_one_way_device_is_offered_no_rekey),
     };
     return cmocka_run_group_tests(tests, site_group_up, site_group_down);
 }

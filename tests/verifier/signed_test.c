@@ -95,6 +95,46 @@ static void test_forged_data_of_a_known_session_is_refused_where_all_is_signed(v
     each(data_is_forged);
 }
 
+/* Who reads must see which frames a thief of the server's keys could have made. */
+static void tells_what_is_signed(struct board *b)
+{
+    struct sent first, s;
+
+    opens(b, "hello", &first);
+    offer(&first);
+    expect(b, FRAME_OPENED, "hello");
+    assert_true(out.may_sign && out.is_signed);
+    sends(b, 1, "data", &s);
+    offer(&s);
+    expect(b, FRAME_OPENED, "data");
+    assert_true(out.may_sign);
+    assert_int_equal(out.is_signed, b->side.profile.sign_all);
+    offer(&s);
+    expect(b, FRAME_IS_DUPLICATE, "data");
+    assert_int_equal(out.is_signed, b->side.profile.sign_all);
+    s.frame[s.len - 1] ^= 1;
+    offer(&s);
+    assert_int_equal(out.status, FRAME_REFUSED);
+    assert_false(out.is_signed);
+}
+
+static void test_a_frame_that_opened_says_whether_it_is_signed(void **state)
+{
+    static const struct kind unsigned_kind = { &device_sealed, POLICY_TAG16, 0 };
+    struct board b;
+    struct sent s;
+
+    (void)state;
+    each(tells_what_is_signed);
+    (void)site_down(NULL);
+    (void)site_up(NULL);
+    one_board(&b, &unsigned_kind);
+    opens(&b, "hello", &s);
+    offer(&s);
+    expect(&b, FRAME_OPENED, "hello");
+    assert_false(out.may_sign || out.is_signed);
+}
+
 /* A board opened completely, its image and its session in hand, signs for no other board. */
 static void other_is_opened(struct board *b)
 {
@@ -305,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_a_forged_signature_is_refused_with_all_server_keys_in_hand),
         T(test_forged_data_of_a_known_session_is_refused_where_all_is_signed),
+        T(test_a_frame_that_opened_says_whether_it_is_signed),
         T(test_one_board_in_hand_signs_for_no_other),
         T(test_two_boards_of_one_identity_are_noticed_and_the_evidence_is_kept),
         T(test_a_second_key_for_a_pinned_serial_is_refused_and_quarantines),
