@@ -162,6 +162,7 @@ static void tell(struct job *j, const struct frame_row *row)
     j->out->epoch = row->epoch;
     j->out->gen = row->gen;
     j->out->boot = row->boot;
+    memcpy(j->out->session, row->session, sizeof j->out->session);
 }
 
 /* Recorded: its data may go out. */
