@@ -91,6 +91,8 @@ enum cli_fault_id {
     CLI_NO_REKEY,     /* of that scheme */
     CLI_REKEY_STATE,  /* not DONE */
     CLI_REKEY_CHOICE, /* nobody is named */
+    CLI_NO_DOWN,      /* nothing reaches that device, or nobody knows which it is */
+    CLI_DOWN_STATE,   /* not DONE */
     CLI_FAULTS
 };
 

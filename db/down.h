@@ -4,7 +4,7 @@
  * that the copy knows.  Payloads are opaque and at rest: the caller queues them wrapped, never as plaintext.
  * No device says that it took a DOWN.  So a message is sent once in a session, in so many sessions as whoever queued it
  * allows; a frame of the session that comes long after it went out is taken for a sign that it arrived.
- * Source: docs/protocol.md, "DOWN". */
+ * Source: docs/server.md, "Messages for devices". */
 #ifndef DB_DOWN_H
 #define DB_DOWN_H
 
