@@ -29,7 +29,8 @@ struct down_source {
     void *io;
 };
 
-extern const struct down_source down_none;     /* nothing ever waits */
-extern const struct down_source down_verifier; /* messages, then ROTATE and REKEY: verifier_messages, verifier_down; each frame once */
+extern const struct down_source down_none; /* nothing ever waits */
+extern const struct down_source
+    down_verifier; /* messages, then ROTATE and REKEY: verifier_messages, verifier_down; each frame once */
 
 #endif
