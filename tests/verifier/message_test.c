@@ -34,7 +34,7 @@ static int group_up(void **state)
 /* ---- one request ---- */
 
 static struct {
-    struct opened_frame frame[8];
+    struct opened_frame frame[40];
     size_t n;
 } request;
 
@@ -191,6 +191,29 @@ static void test_of_several_sessions_in_a_request_the_last_one_gets_it(void **st
     also(&s);
     assert_int_equal(answer(), 1);
     takes(&b, order, strlen(order));
+}
+
+static void test_an_answer_has_messages_for_so_many_and_the_rest_wait(void **state)
+{
+    enum { MANY = 34, ROOM = 32 };
+    struct board b[MANY];
+    struct sent s;
+
+    (void)state;
+    one_board(&b[0], secret);
+    for (int i = 0; i < MANY; i++) {
+        if (i > 0)
+            make_board(&b[i], secret, &b[0].product, NULL);
+        queue(&b[i], order);
+        opens(&b[i], "hello", &s);
+        also(&s);
+    }
+    assert_int_equal(answer(), ROOM);
+    assert_int_equal(ask_db("SELECT count(*) FROM down"), ROOM); /* nothing is used up for the others */
+    for (int i = ROOM; i < MANY; i++) {
+        assert_int_equal(says(&b[i], 1, "more"), 1);
+        takes(&b[i], order, strlen(order));
+    }
 }
 
 /* ---- at rest ---- */
@@ -380,6 +403,7 @@ int main(void)
         T(test_a_session_that_went_out_of_memory_is_made_again),
         T(test_it_comes_down_under_a_later_generation_too),
         T(test_of_several_sessions_in_a_request_the_last_one_gets_it),
+        T(test_an_answer_has_messages_for_so_many_and_the_rest_wait),
         T(test_the_registry_holds_no_plaintext_and_nothing_once_it_is_done),
         T(test_who_writes_the_registry_can_neither_change_nor_move_a_message),
         T(test_an_answer_that_was_cut_off_wastes_a_counter_and_comes_in_the_next_session),
