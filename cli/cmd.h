@@ -74,6 +74,7 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_OUT,
               OPT_NAMES,
               OPT_REQUEST,
+              OPT_SESSIONS,
               OPTS
 };
 

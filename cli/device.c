@@ -8,6 +8,7 @@
 #include "cli/cmd.h"
 #include "cli/fault.h"
 #include "cli/lifetime.h"
+#include "cli/options.h"
 #include "cli/ui/report.h"
 #include "db/registry.h"
 
@@ -77,18 +78,6 @@ static enum err_code run_list(struct app *app, struct err *e)
 }
 
 /* ---- show ---- */
-
-static enum err_code take_serial(const char *text, uint64_t *serial, struct err *e)
-{
-    uint8_t bytes[8];
-
-    if (hex_decode(text, bytes, sizeof bytes) != sizeof bytes)
-        return err_set(e, &cli_fault[CLI_SERIAL], "parse", NULL, 0, "'%s'", text);
-    *serial = 0;
-    for (size_t i = 0; i < sizeof bytes; i++)
-        *serial = *serial << 8 | bytes[i];
-    return ERR_OK;
-}
 
 struct view {
     struct device d;
@@ -180,7 +169,7 @@ static enum err_code run_show(struct app *app, struct err *e)
 {
     struct view v = { .n = 0 };
     uint64_t serial = 0;
-    enum err_code rc = take_serial(app->opt[OPT_OPERAND], &serial, e);
+    enum err_code rc = options_serial(app->opt[OPT_OPERAND], &serial, e);
 
     if (rc == ERR_OK)
         rc = registry_device(app->registry, serial, &v.d, e);

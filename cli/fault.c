@@ -42,8 +42,8 @@ const struct fault cli_fault[CLI_FAULTS] = {
                             "give the name of a file that is there and may be read", FATE_BY_CODE },
     [CLI_INPUT_READ] = { "input-read", ERR_IO, "the input file cannot be read", "give a regular file on a disk that works",
                          FATE_BY_CODE },
-    [CLI_INPUT_SIZE] = { "input-size", ERR_INPUT, "the input is empty, or longer than any OTP area",
-                         "give as many bytes as are to be burned: see `fuseline chip list`", FATE_BY_CODE },
+    [CLI_INPUT_SIZE] = { "input-size", ERR_INPUT, "the input is empty, or longer than may be",
+                         "give as many bytes as the message says", FATE_BY_CODE },
     [CLI_OUTPUT] = { "output-write", ERR_IO, "standard output cannot be written; what was burned, if anything, stays burned",
                      "repeat with an output that can be written: no cell is burned twice", FATE_BY_CODE },
     [CLI_NO_MEMORY] = { "no-memory", ERR_RETRY, "no memory is left", "end other programs and try again", FATE_BY_CODE },
@@ -198,6 +198,10 @@ const struct fault cli_fault[CLI_FAULTS] = {
     [CLI_KEY_SERVED] = { "key-served", ERR_CONFLICT, "the server's certificate needs the key: without it `serve` ends",
                          "give [serve] another key and certificate first; or, by an officer's word, --force --reason TEXT",
                          FATE_RETRY },
+    [CLI_NO_DOWN] = { "no-down", ERR_CONFLICT, "nothing can be sent to this device; nothing was queued",
+                      "give a device of a two-way product whose frames name it: `fuseline product list`", FATE_RETRY },
+    [CLI_DOWN_STATE] = { "down-state", ERR_CONFLICT, "the device is not DONE; nothing was queued",
+                         "finish it first: `fuseline status` says where it is", FATE_RETRY },
 };
 
 const struct fault *fault_walk(size_t i)

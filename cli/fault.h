@@ -93,6 +93,8 @@ enum cli_fault_id {
     CLI_REKEY_CHOICE, /* nobody is named */
     CLI_TLS_LABEL,    /* not tls/NAME */
     CLI_KEY_SERVED,   /* [serve] names it */
+    CLI_NO_DOWN,      /* nothing reaches that device, or nobody knows which it is */
+    CLI_DOWN_STATE,   /* not DONE */
     CLI_FAULTS
 };
 

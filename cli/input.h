@@ -11,6 +11,9 @@ struct input {
     size_t len; /* 1..CHIP_OTP_MAX */
 };
 
+/* FILE with 1 to max raw bytes, max at most CHIP_OTP_MAX; "-" is stdin.  The caller wipes *in.  Errors as input_read. */
+enum err_code input_file(const char *path, size_t max, struct input *in, struct err *e) __attribute__((warn_unused_result));
+
 /* --data HEX, or --file FILE with raw bytes, "-" being stdin.  The caller wipes *in.
  * ERR_USAGE  both or none given, or no hexadecimal digits    ERR_INPUT  empty or too long
  * ERR_NOINPUT, ERR_IO  the file    ERR_RETRY  interrupted while waiting for it */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/suggest.h"
 #include "cli/fault.h"
 
@@ -224,6 +225,18 @@ enum err_code options_number(const struct app *app, enum opt_id id, unsigned lon
     if (!isxdigit((unsigned char)text[hex ? 2 : 0]) || *end != '\0' || errno != 0 || value > max)
         return err_set(e, &cli_fault[CLI_BAD_NUMBER], "parse", NULL, 0, "'%s' is not in 0..%lu", text, max);
     *out = value;
+    return ERR_OK;
+}
+
+enum err_code options_serial(const char *text, uint64_t *serial, struct err *e)
+{
+    uint8_t bytes[8];
+
+    if (hex_decode(text, bytes, sizeof bytes) != sizeof bytes)
+        return err_set(e, &cli_fault[CLI_SERIAL], "parse", NULL, 0, "'%s'", text);
+    *serial = 0;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        *serial = *serial << 8 | bytes[i];
     return ERR_OK;
 }
 

@@ -3,6 +3,8 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
+#include <stdint.h>
+
 #include "cli/cmd.h"
 
 /* Fill app from the command line: options before the command, the command, its options.
@@ -13,6 +15,9 @@ enum err_code options_parse(struct app *app, int argc, char *argv[], struct err 
 /* An option's number: decimal or 0x hexadecimal, 0..max. */
 enum err_code options_number(const struct app *app, enum opt_id id, unsigned long max, unsigned long *out, struct err *e)
     __attribute__((warn_unused_result));
+
+/* A serial: 16 hexadecimal digits. */
+enum err_code options_serial(const char *text, uint64_t *serial, struct err *e) __attribute__((warn_unused_result));
 
 /* A reason for the log: text of at most 200 bytes on one line.  name: of the option, "--reason". */
 enum err_code options_reason(const char *reason, const char *name, struct err *e) __attribute__((warn_unused_result));

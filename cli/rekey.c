@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hex.h"
 #include "cli/fault.h"
+#include "cli/options.h"
 #include "cli/token.h"
 #include "cli/ui/report.h"
 #include "db/generation.h"
@@ -61,16 +61,12 @@ static enum err_code check_product(struct work *w, const char *name, struct err 
 
 static enum err_code add_word(struct work *w, const char *word, struct err *e)
 {
-    uint8_t bytes[8];
-    uint64_t serial = 0;
+    uint64_t serial;
     struct device d;
-    enum err_code rc;
+    enum err_code rc = options_serial(word, &serial, e);
 
-    if (hex_decode(word, bytes, sizeof bytes) != sizeof bytes)
-        return err_set(e, &cli_fault[CLI_SERIAL], "parse", NULL, 0, "'%s'", word);
-    for (size_t i = 0; i < sizeof bytes; i++)
-        serial = serial << 8 | bytes[i];
-    if ((rc = registry_device(w->app->registry, serial, &d, e)) != ERR_OK || (rc = check_product(w, d.product, e)) != ERR_OK)
+    if (rc != ERR_OK || (rc = registry_device(w->app->registry, serial, &d, e)) != ERR_OK ||
+        (rc = check_product(w, d.product, e)) != ERR_OK)
         return rc;
     if (d.state != DEV_DONE)
         return err_set(e, &cli_fault[CLI_REKEY_STATE], "rekey", NULL, 0, "device %s is %s", word,

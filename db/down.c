@@ -7,7 +7,7 @@
 #include "db/fault.h"
 #include "db/registry_impl.h"
 
-#define COLUMNS "id, serial, payload, queued"
+#define COLUMNS "id, serial, payload, queued, sessions, sent"
 
 /* ---- counters ---- */
 
@@ -70,8 +70,8 @@ enum err_code registry_down_next(struct registry *r, const struct frame_row *f, 
 /* ---- what waits ---- */
 
 /* Its id is the number of its event: never given twice. */
-static enum err_code queue(struct registry *r, uint64_t serial, const uint8_t *payload, size_t len, uint64_t *id,
-                           struct err *e)
+static enum err_code queue(struct registry *r, uint64_t serial, const uint8_t *payload, size_t len, unsigned sessions,
+                           uint64_t *id, struct err *e)
 {
     struct device d;
     char text[17], now[REG_TIME];
@@ -86,23 +86,24 @@ static enum err_code queue(struct registry *r, uint64_t serial, const uint8_t *p
     if (waiting >= DOWN_WAITING_MAX)
         return err_set(e, &db_fault[DB_DOWN_FULL], "down", NULL, 0, "device %s: %d wait", text, DOWN_WAITING_MAX);
     if ((rc = sql_int_of(r->sql, &n, e, "SELECT coalesce(max(n) + 1, 0) FROM event", "")) != ERR_OK ||
-        (rc = sql_run(r->sql, NULL, e, "INSERT INTO down_waiting (id, serial, payload, queued) VALUES (?, ?, ?, ?)", "itbt",
-                      n, text, payload, len, now)) != ERR_OK)
+        (rc = sql_run(r->sql, NULL, e,
+                      "INSERT INTO down_waiting (id, serial, payload, queued, sessions) VALUES (?, ?, ?, ?, ?)", "itbti", n,
+                      text, payload, len, now, (int64_t)sessions)) != ERR_OK)
         return rc;
     *id = (uint64_t)n;
     return event_append(r, "down.queued", (const char *const[]){ "serial", text, NULL }, e);
 }
 
-enum err_code registry_down_queue(struct registry *r, uint64_t serial, const uint8_t *payload, size_t len, uint64_t *id,
-                                  struct err *e)
+enum err_code registry_down_queue(struct registry *r, uint64_t serial, const uint8_t *payload, size_t len, unsigned sessions,
+                                  uint64_t *id, struct err *e)
 {
     uint64_t given = 0;
     enum err_code rc;
 
-    if (len == 0 || len > DOWN_PAYLOAD_MAX)
-        return err_set(e, &db_fault[DB_BUG], "down", NULL, 0, "payload of %zu bytes", len);
+    if (len == 0 || len > DOWN_PAYLOAD_MAX || sessions == 0 || sessions > DOWN_SESSIONS_MAX)
+        return err_set(e, &db_fault[DB_BUG], "down", NULL, 0, "payload of %zu bytes, %u sessions", len, sessions);
     if ((rc = registry_begin(r, e)) == ERR_OK &&
-        (rc = registry_end(r, queue(r, serial, payload, len, &given, e), e)) == ERR_OK)
+        (rc = registry_end(r, queue(r, serial, payload, len, sessions, &given, e), e)) == ERR_OK)
         *id = given;
     return rc;
 }
@@ -114,7 +115,9 @@ static enum err_code from_row(struct sql_row *row, struct down *d, struct err *e
 
     *d = (struct down){ .id = (uint64_t)sql_int(row, 0),
                         .serial = strtoull(sql_text(row, 1), NULL, 16),
-                        .len = (uint16_t)len };
+                        .len = (uint16_t)len,
+                        .sessions = (uint8_t)sql_int(row, 4),
+                        .sent = (uint8_t)sql_int(row, 5) };
     if (len == 0 || len > sizeof d->payload)
         return err_set(e, &db_fault[DB_CORRUPT], "down", NULL, 0, "message %llu", (unsigned long long)d->id);
     memcpy(d->payload, payload, len);
@@ -122,42 +125,37 @@ static enum err_code from_row(struct sql_row *row, struct down *d, struct err *e
     return ERR_OK;
 }
 
-static enum err_code take(struct registry *r, const struct frame_row *f, struct down *d, bool *found, struct err *e)
+enum err_code registry_down_any(struct registry *r, bool *any, struct err *e)
+{
+    int64_t n = 0;
+    enum err_code rc = sql_int_of(r->sql, &n, e, "SELECT count(*) FROM (SELECT id FROM down_waiting LIMIT 1) AS one", "");
+
+    *any = n != 0;
+    return rc;
+}
+
+/* Sessions that follow each other, so that no late frame of an older one brings it into the same session twice. */
+enum err_code registry_down_peek(struct registry *r, const struct frame_row *f, struct down *d, bool *found, struct err *e)
 {
     uint8_t session[32];
     const size_t len = frame_session(f, session);
     struct sql_row *row;
     char serial[17];
 
+    *found = false;
     serial_text(f->serial, serial);
-    enum err_code rc =
-        sql_query(r->sql, &row, e,
-                  "SELECT " COLUMNS " FROM down_waiting WHERE serial = ? AND (session IS NULL OR session <> ?)"
-                  " ORDER BY id LIMIT 1",
-                  "tb", serial, session, len);
+    enum err_code rc = sql_query(r->sql, &row, e,
+                                 "SELECT " COLUMNS " FROM down_waiting AS w WHERE serial = ? AND (session IS NULL OR"
+                                 " (SELECT n FROM frame WHERE session = ? ORDER BY ctr LIMIT 1) >"
+                                 " (SELECT n FROM frame WHERE session = w.session ORDER BY ctr LIMIT 1))"
+                                 " ORDER BY id LIMIT 1",
+                                 "tb", serial, session, len);
     if (rc != ERR_OK)
         return rc;
     if ((rc = sql_next(row, found, e)) == ERR_OK && *found)
         rc = from_row(row, d, e);
     sql_done(row);
-    if (rc != ERR_OK || !*found || (rc = next(r, f, &d->ctr, e)) != ERR_OK)
-        return rc;
-    return sql_run(r->sql, NULL, e, "UPDATE down_waiting SET session = ? WHERE id = ?", "bi", session, len, (int64_t)d->id);
-}
-
-enum err_code registry_down_take(struct registry *r, const struct frame_row *f, struct down *d, bool *found, struct err *e)
-{
-    struct down taken;
-    bool any = false;
-    enum err_code rc = registry_begin(r, e);
-
-    *found = false;
-    if (rc != ERR_OK || (rc = registry_end(r, take(r, f, &taken, &any, e), e)) != ERR_OK)
-        return rc;
-    *found = any;
-    if (any)
-        *d = taken;
-    return ERR_OK;
+    return rc;
 }
 
 static enum err_code done(struct registry *r, uint64_t id, const char *reason, struct err *e)
@@ -182,11 +180,82 @@ static enum err_code done(struct registry *r, uint64_t id, const char *reason, s
         (const char *const[]){ "serial", serial, "queued", number, "reason", reason != NULL ? reason : "", NULL }, e);
 }
 
+static enum err_code take(struct registry *r, const struct frame_row *f, struct down *d, bool *found, struct err *e)
+{
+    uint8_t session[32];
+    const size_t len = frame_session(f, session);
+    enum err_code rc = registry_down_peek(r, f, d, found, e);
+
+    if (rc != ERR_OK || !*found || (rc = next(r, f, &d->ctr, e)) != ERR_OK)
+        return rc;
+    if (++d->sent >= d->sessions)
+        return done(r, d->id, "sent", e);
+    return sql_run(r->sql, NULL, e, "UPDATE down_waiting SET session = ?, sent = ?, unsure = 0 WHERE id = ?", "bii", session,
+                   len, (int64_t)d->sent, (int64_t)d->id);
+}
+
+enum err_code registry_down_take(struct registry *r, const struct frame_row *f, struct down *d, bool *found, struct err *e)
+{
+    struct down taken;
+    bool any = false;
+    enum err_code rc = registry_begin(r, e);
+
+    *found = false;
+    if (rc != ERR_OK || (rc = registry_end(r, take(r, f, &taken, &any, e), e)) != ERR_OK)
+        return rc;
+    *found = any;
+    if (any)
+        *d = taken;
+    return ERR_OK;
+}
+
+/* ---- its end ---- */
+
 enum err_code registry_down_done(struct registry *r, uint64_t id, const char *reason, struct err *e)
 {
     enum err_code rc = registry_begin(r, e);
 
     return rc != ERR_OK ? rc : registry_end(r, done(r, id, reason, e), e);
+}
+
+/* One that was sent in the session of f, and not lost as far as is known; -1: none.  sure: long enough ago. */
+static enum err_code sent_in(struct registry *r, const struct frame_row *f, bool sure, int64_t *id, struct err *e)
+{
+    uint8_t session[32];
+    const size_t len = frame_session(f, session);
+    char serial[17], before[REG_TIME];
+
+    *id = -1;
+    serial_text(f->serial, serial);
+    registry_ago(r, sure ? DOWN_SURE_S : 0, before);
+    return sql_int_of(r->sql, id, e,
+                      "SELECT id FROM down_waiting WHERE serial = ? AND session = ? AND unsure = 0 AND (? = 0 OR"
+                      " (SELECT max(taken) FROM down WHERE session = ?) <= ?) ORDER BY id LIMIT 1",
+                      "tbibt", serial, session, len, (int64_t)sure, session, len, before);
+}
+
+/* Asked again within the transaction: another worker may have been there. */
+static enum err_code hear(struct registry *r, const struct frame_row *f, bool again, struct err *e)
+{
+    int64_t id;
+    enum err_code rc = sent_in(r, f, !again, &id, e);
+
+    if (rc != ERR_OK || id < 0)
+        return rc;
+    return again ? sql_run(r->sql, NULL, e, "UPDATE down_waiting SET unsure = 1 WHERE id = ?", "i", id)
+                 : done(r, (uint64_t)id, "heard", e);
+}
+
+/* Looked at first, without the write lock: nearly always there is nothing. */
+enum err_code registry_down_heard(struct registry *r, const struct frame_row *f, bool again, struct err *e)
+{
+    int64_t id;
+    enum err_code rc;
+
+    while ((rc = sent_in(r, f, !again, &id, e)) == ERR_OK && id >= 0)
+        if ((rc = registry_begin(r, e)) != ERR_OK || (rc = registry_end(r, hear(r, f, again, e), e)) != ERR_OK)
+            return rc;
+    return rc;
 }
 
 enum err_code registry_down_list(struct registry *r, uint64_t serial, registry_down_each *each, void *io, struct err *e)

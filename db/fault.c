@@ -75,7 +75,7 @@ const struct fault db_fault[DB_FAULTS] = {
     [DB_DOWN_USED_UP] = { "down-used-up", ERR_NO, "this session takes no more frames to the device",
                           "wait for the device's next first frame: what waits is sent then", FATE_RETRY },
     [DB_DOWN_FULL] = { "down-full", ERR_NO, "as many messages as may be are waiting for this device",
-                       "wait until it has fetched some, or take one back", FATE_RETRY },
-    [DB_DOWN_UNKNOWN] = { "down-unknown", ERR_NOINPUT, "no such message is waiting", "see what waits, then repeat",
-                          FATE_BY_CODE },
+                       "wait until it has fetched some, or take one back: `fuseline down cancel`", FATE_RETRY },
+    [DB_DOWN_UNKNOWN] = { "down-unknown", ERR_NOINPUT, "no such message is waiting",
+                          "see what waits with `fuseline down list`, then repeat", FATE_BY_CODE },
 };

@@ -273,6 +273,23 @@ enum err_code registry_sessions(struct registry *r, const uint8_t *sid, size_t s
     return registry_fleet_sessions(r, 0, sid, sid_len, each, io, e);
 }
 
+enum err_code registry_session_first(struct registry *r, const struct frame_row *f, struct frame_row *first, bool *found,
+                                     struct err *e)
+{
+    uint8_t session[32];
+    const size_t len = frame_session(f, session);
+    struct sql_row *row;
+    enum err_code rc = sql_query(r->sql, &row, e, "SELECT " COLUMNS " FROM frame WHERE session = ? ORDER BY ctr LIMIT 1",
+                                 "b", session, len);
+
+    if (rc != ERR_OK)
+        return rc;
+    if ((rc = sql_next(row, found, e)) == ERR_OK && *found)
+        rc = from_row(row, first, e);
+    sql_done(row);
+    return rc;
+}
+
 enum err_code registry_evidence(struct registry *r, uint64_t serial, registry_evidence_each *each, void *io, struct err *e)
 {
     struct sql_row *row;

@@ -22,7 +22,11 @@ static const char schema_0003[] = {
 #include "db/schema/0003-sqlite.sql.inc"
     0
 };
-static const char *const migrations[] = { schema_0001, schema_0002, schema_0003 };
+static const char schema_0004[] = {
+#include "db/schema/0004-sqlite.sql.inc"
+    0
+};
+static const char *const migrations[] = { schema_0001, schema_0002, schema_0003, schema_0004 };
 enum { SCHEMA = sizeof migrations / sizeof *migrations };
 
 enum { READONLY_ROLLBACK = 776 }; /* SQLITE_READONLY_ROLLBACK: who only reads can't take back what a writer left */
@@ -165,15 +169,20 @@ void registry_clock(struct registry *r, uint64_t (*now_ms)(void *io), void *io)
     r->now_io = io;
 }
 
-void registry_now(struct registry *r, char out[REG_TIME])
+void registry_ago(struct registry *r, unsigned ago_s, char out[REG_TIME])
 {
-    uint64_t ms = r->now_ms(r->now_io);
+    const uint64_t now = r->now_ms(r->now_io), ago = (uint64_t)ago_s * 1000, ms = now > ago ? now - ago : 0;
     time_t seconds = (time_t)(ms / 1000);
     struct tm t;
 
     gmtime_r(&seconds, &t);
     size_t n = strftime(out, REG_TIME, "%Y-%m-%dT%H:%M:%S", &t);
     (void)snprintf(out + n, REG_TIME - n, ".%03uZ", (unsigned)(ms % 1000));
+}
+
+void registry_now(struct registry *r, char out[REG_TIME])
+{
+    registry_ago(r, 0, out);
 }
 
 enum err_code registry_begin(struct registry *r, struct err *e)

@@ -203,6 +203,10 @@ enum err_code registry_sessions(struct registry *r, const uint8_t *sid, size_t s
 enum err_code registry_fleet_sessions(struct registry *r, uint16_t fleet, const uint8_t *sid, size_t sid_len,
                                       registry_frame_each *each, void *io, struct err *e);
 
+/* The first frame of f's session, by counter: its OPEN, where it has one. */
+enum err_code registry_session_first(struct registry *r, const struct frame_row *f, struct frame_row *first, bool *found,
+                                     struct err *e);
+
 /* What was refused and kept of this device, oldest first. */
 struct evidence {
     const char *kind; /* "clone"; until the call returns, like frame */

@@ -24,6 +24,7 @@ struct registry {
 };
 
 void registry_now(struct registry *r, char out[REG_TIME]);
+void registry_ago(struct registry *r, unsigned ago_s, char out[REG_TIME]); /* times compare as text */
 
 /* Append an event inside the open transaction.  details: "key", "value" pairs, NULL at the end; may be NULL. */
 enum err_code event_append(struct registry *r, const char *kind, const char *const *details, struct err *e);

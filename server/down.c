@@ -52,12 +52,17 @@ static enum err_code of_verifier(void *io, struct verifier *v, const struct open
                                  struct down_list *list, struct err *e)
 {
     const struct frame_sink sink = { add_once, list };
-    enum err_code rc = ERR_OK;
+    struct err own;
+    enum err_code rc;
 
     (void)io;
-    for (size_t i = 0; i < n && rc == ERR_OK; i++)
-        rc = verifier_down(v, &opened[i], &sink, e);
-    return rc;
+    const enum err_code messages = verifier_messages(v, opened, n, &sink, &own);
+    for (size_t i = 0; i < n; i++) /* behind the messages, whose session ends when a device obeys one of these */
+        if ((rc = verifier_down(v, &opened[i], &sink, e)) != ERR_OK)
+            return rc;
+    if (messages != ERR_OK)
+        *e = own;
+    return messages;
 }
 
 const struct down_source down_verifier = { .waiting = of_verifier, .io = NULL };

@@ -22,14 +22,15 @@ bool down_add(struct down_list *list, const uint8_t *frame, size_t len);
 
 /* Add to *list what waits for the senders of these frames (refused ones are among them: skip them).  Called once a request,
  * after its transaction was committed and outside any: a DOWN counter is to be committed before its frame is made.
- * Not ERR_OK: the receipts are given all the same, without frames. */
+ * Not ERR_OK: the receipts are given all the same, and what was added. */
 struct down_source {
     enum err_code (*waiting)(void *io, struct verifier *v, const struct opened_frame *opened, size_t n,
                              struct down_list *list, struct err *e);
     void *io;
 };
 
-extern const struct down_source down_none;     /* nothing ever waits */
-extern const struct down_source down_verifier; /* ROTATE and REKEY: verifier_down, each frame once */
+extern const struct down_source down_none; /* nothing ever waits */
+extern const struct down_source
+    down_verifier; /* messages, then ROTATE and REKEY: verifier_messages, verifier_down; each frame once */
 
 #endif

@@ -76,8 +76,10 @@ static void put_down(struct engine *g, struct answer *a)
 
     g->down.len = 0;
     g->down.n = 0;
-    if (g->body.n == 0 || g->p.down->waiting(g->p.down->io, g->verifier, g->opened, g->body.n, &g->down, &e) != ERR_OK)
+    if (g->body.n == 0)
         return;
+    if (g->p.down->waiting(g->p.down->io, g->verifier, g->opened, g->body.n, &g->down, &e) != ERR_OK)
+        metrics_add(&g->p.metrics->down_failed, 1);
     memcpy(a->bytes + a->len, g->down.bytes, g->down.len);
     a->len += g->down.len;
     metrics_add(&g->p.metrics->down, g->down.n);

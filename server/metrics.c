@@ -114,6 +114,8 @@ static void frames(FILE *out, const struct all *a)
            of_reason(a, "replay") + of_reason(a, "clone") + of_reason(a, "key-conflict") + of_reason(a, "sealed-auth") +
                of_reason(a, "sealed-signature"));
     single(out, "down_frames_total", "counter", "Frames given out for devices.", SUM(a, down));
+    single(out, "down_failed_total", "counter", "Answers that lack frames which should have gone down.",
+           SUM(a, down_failed));
 }
 
 static void requests(FILE *out, const struct all *a)

@@ -24,6 +24,7 @@ struct metrics {
     counter status[METRICS_STATUSES]; /* by row of metrics_statuses; the last is all others */
     counter bucket[METRICS_BUCKETS];  /* by row of metrics_seconds, not cumulated; the last is +Inf */
     counter duration_ns;
+    counter down_failed;                       /* answers that lack frames which should go down */
     counter show_failed;                       /* answers held back because nobody took the data */
     counter connections, in_progress, waiting; /* gauges: now */
 };

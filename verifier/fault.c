@@ -14,4 +14,7 @@ const struct fault verifier_fault[VERIFIER_FAULTS] = {
     [VERIFIER_FLEET_KEY] = { "server-fleet-key", ERR_CONFIG,
                              "the server's token does not hold a key that the registry names",
                              "open the token that holds it, or retire the key", FATE_BY_CODE },
+    [VERIFIER_MESSAGE] = { "message-damaged", ERR_CONFIG,
+                           "a message that waits is not what this token wrapped for its device",
+                           "take it back with `fuseline down cancel`, and send it again", FATE_BY_CODE },
 };

@@ -12,6 +12,7 @@ enum verifier_fault_id {
     VERIFIER_OTHER_KEK,
     VERIFIER_PROOF_REFUSED,
     VERIFIER_FLEET_KEY, /* the registry names a key that the token has not, or can't be used as it must */
+    VERIFIER_MESSAGE,   /* one that waits does not unwrap */
     VERIFIER_FAULTS
 };
 

@@ -163,6 +163,7 @@ static void tell(struct job *j, const struct frame_row *row)
     j->out->gen = row->gen;
     j->out->boot = row->boot;
     j->out->may_sign = j->peer->way->signs;
+    memcpy(j->out->session, row->session, sizeof j->out->session);
 }
 
 /* Recorded: its data may go out. */

@@ -73,6 +73,15 @@ enum err_code boot_gens(struct verifier *v, const struct peer *p, struct peer_ge
 /* NULL in scheme 4. */
 const struct peer_gen *boot_gen(const struct peer *p, const struct peer_gen *gen);
 
+/* Whose session it is; *p NULL: of a key that opens nothing any more.  d: the device, where somebody says whose (else
+ * .serial 0).
+ */
+enum err_code session_peer(struct verifier *v, const struct live_session *s, struct device *d, struct peer **p,
+                           struct err *e);
+/* A session from its first frame as it was received, or in 4 and 5 from any.  *r not SEALED_OK: it is none any more. */
+enum err_code session_remake(struct verifier *v, const struct frame_row *row, struct live_session *s, enum sealed_result *r,
+                             struct err *e);
+
 enum err_code open_first(struct job *j, struct err *e);
 enum err_code open_boot(struct job *j, struct err *e);
 enum err_code open_later(struct job *j, struct err *e);

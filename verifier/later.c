@@ -4,9 +4,8 @@
 #include "protocol/bytes.h"
 #include "verifier/job.h"
 
-/* Whose session it is; *p NULL: a key that opens nothing any more. */
-static enum err_code peer_of_session(struct verifier *v, const struct live_session *s, struct device *d, struct peer **p,
-                                     struct err *e)
+enum err_code session_peer(struct verifier *v, const struct live_session *s, struct device *d, struct peer **p,
+                           struct err *e)
 {
     struct fleet_key k;
     enum err_code rc = ERR_OK;
@@ -26,7 +25,7 @@ static enum err_code peer_of_session(struct verifier *v, const struct live_sessi
 /* Does this session open it?  *r: what came of the try. */
 static enum err_code try_session(struct job *j, const struct live_session *s, enum sealed_result *r, struct err *e)
 {
-    enum err_code rc = peer_of_session(j->v, s, &j->device, &j->peer, e);
+    enum err_code rc = session_peer(j->v, s, &j->device, &j->peer, e);
 
     if (rc != ERR_OK || j->peer == NULL)
         return rc;
@@ -51,16 +50,36 @@ static enum err_code opened(struct job *j, struct err *e)
 
 /* ---- cold ones ---- */
 
+/* In 5 of that generation, if it has not ended: *gen NULL, and *known false. */
+static enum err_code find_gen(struct verifier *v, const struct peer *p, uint8_t number, struct peer_gen gen[PEER_GENS_MAX],
+                              const struct peer_gen **found, bool *known, struct err *e)
+{
+    struct peer_gens all;
+    size_t n = 0;
+    enum err_code rc = p->way->by_boot ? boot_gens(v, p, &all, gen, &n, e) : ERR_OK;
+
+    *found = NULL;
+    *known = !p->way->by_boot;
+    for (size_t i = 0; i < n && rc == ERR_OK && !*known; i++)
+        if ((*known = gen[i].gen == number))
+            *found = boot_gen(p, &gen[i]);
+    return rc;
+}
+
 static enum err_code remake_own(struct verifier *v, const struct frame *f, uint64_t serial, struct live_session *s,
                                 struct peer_text *text, enum sealed_result *r, struct err *e)
 {
     struct device d;
     struct peer *p = NULL;
+    struct peer_gen gens[PEER_GENS_MAX];
+    const struct peer_gen *gen = NULL;
+    bool known = false;
     enum err_code rc = registry_device(v->registry, serial, &d, e);
 
-    if (rc != ERR_OK || (rc = peer_of_device(v, &d, &p, e)) != ERR_OK || p == NULL)
+    if (rc != ERR_OK || (rc = peer_of_device(v, &d, &p, e)) != ERR_OK || p == NULL ||
+        (rc = find_gen(v, p, s->gen, gens, &gen, &known, e)) != ERR_OK || !known)
         return rc;
-    if ((rc = session_from_open(v, p, NULL, f, &s->session, r, e)) == ERR_OK && *r == SEALED_OK)
+    if ((rc = session_from_open(v, p, gen, f, &s->session, r, e)) == ERR_OK && *r == SEALED_OK)
         *r = p->scheme->open(v->crypto, &p->side, &s->session, f, NULL, text);
     s->fleet = p->fleet;
     return rc;
@@ -80,15 +99,15 @@ static enum err_code remake_of_fleet(struct verifier *v, const struct frame *f, 
 }
 
 /* From the first frame as it was received; its text is of no more use.  Its boot number is in it, where it is signed. */
-static enum err_code remake(struct verifier *v, const struct frame_row *row, struct live_session *s, enum sealed_result *r,
-                            struct err *e)
+enum err_code session_remake(struct verifier *v, const struct frame_row *row, struct live_session *s, enum sealed_result *r,
+                             struct err *e)
 {
     struct peer_text text;
     struct frame f;
     enum err_code rc;
 
     *r = SEALED_FORM;
-    *s = (struct live_session){ .serial = row->serial, .way = way_of(row->scheme) };
+    *s = (struct live_session){ .serial = row->serial, .gen = row->gen, .way = way_of(row->scheme) };
     memcpy(s->x, row->session, sizeof s->x);
     if (s->way == NULL || frame_parse(row->frame, row->frame_len, &f) != FRAME_OK)
         return ERR_OK;
@@ -117,7 +136,7 @@ static enum err_code try_cold(struct job *j, enum sealed_result *r, struct err *
     v->n_stored = 0;
     rc = registry_fleet_sessions(v->registry, j->fleet, j->f.kid, j->f.form->kid_len, collect, v, e);
     for (size_t i = 0; i < v->n_stored && rc == ERR_OK && !j->opened; i++) {
-        if ((rc = remake(v, &v->stored[i], &s, r, e)) == ERR_OK && *r == SEALED_OK)
+        if ((rc = session_remake(v, &v->stored[i], &s, r, e)) == ERR_OK && *r == SEALED_OK)
             rc = try_session(j, &s, r, e);
     }
     bytes_wipe(&s, sizeof s);

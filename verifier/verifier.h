@@ -56,6 +56,7 @@ struct opened_frame {
     uint8_t gen;                  /* 5 */
     uint32_t boot;                /* 24 bits; 0 where a frame has none */
     uint64_t counter;             /* 0 for an OPEN */
+    uint8_t session[32];          /* its name in the registry, for verifier_messages; zeros: not known any more */
     uint8_t data[FRAME_DATA_MAX]; /* OPENED and DUPLICATE: the application's bytes.  None of a duplicate whose key is gone */
     size_t len;
     char received[REG_TIME]; /* first receipt */
@@ -81,6 +82,26 @@ struct frame_sink {
     void *io;
 };
 enum err_code verifier_down(struct verifier *v, const struct opened_frame *o, const struct frame_sink *sink, struct err *e);
+
+/* ---- messages: application data for one device ---- */
+
+enum { MESSAGE_MAX = FRAME_DATA_MAX, MESSAGE_OVERHEAD = 49 /* bytes that its payload in the registry has beside it */ };
+
+/* The token key (HSM_MASTER, of the server alone) under which messages wait; whoever queues the first one makes it. */
+extern const char verifier_down_key[];
+
+/* Put data, at most MESSAGE_MAX bytes, behind what waits for the device, wrapped (verifier/at_rest.h).  Whether the device
+ * can be told anything is the caller's to know.  sessions: as registry_down_queue, whose errors these are, and the token's.
+ */
+enum err_code verifier_message_queue(struct verifier *v, uint64_t serial, const uint8_t *data, size_t len, unsigned sessions,
+                                     uint64_t *id, struct err *e);
+
+/* What the n frames of one request bring about, after their record is committed: messages that they show to have arrived are
+ * ended, and each device among them that opened a new frame gets the oldest message that it was not sent in this session,
+ * one a request, in the session of its last frame here.  Its counter is committed before it is used; whatever comes in
+ * between wastes it, and the message goes into a later session. Not ERR_OK: what was added is good all the same. */
+enum err_code verifier_messages(struct verifier *v, const struct opened_frame *o, size_t n, const struct frame_sink *sink,
+                                struct err *e);
 
 /* station_prove (station/station.h): io is a struct verifier.  Records nothing.  The form is that of the device's product,
  * and in 3 and 8 the key is the one that the chip made (registry_chip_made), be it pinned by now or not. */

@@ -19,7 +19,7 @@ static uint64_t queue(struct bench *b, uint64_t serial, uint8_t fill)
     uint64_t id = 0;
 
     memset(payload, fill, sizeof payload);
-    assert_int_equal(registry_down_queue(b->r, serial, payload, sizeof payload, &id, &b->e), ERR_OK);
+    assert_int_equal(registry_down_queue(b->r, serial, payload, sizeof payload, 3, &id, &b->e), ERR_OK);
     return id;
 }
 
@@ -120,6 +120,7 @@ static void test_what_waits_is_taken_once_in_a_session_in_order(void **state)
     const uint64_t first = queue(b, f.serial, 0xA1);
     queue(b, f.serial, 0xA2);
     queue(b, done(b, 1), 0xB1); /* another device's */
+    assert_int_equal(record(b, &f), FRAME_NEW);
     assert_int_equal(take(b, b->r, &f, &d), 0xA1);
     assert_int_equal(d.id, first);
     assert_int_equal(d.len, 20);
@@ -128,11 +129,141 @@ static void test_what_waits_is_taken_once_in_a_session_in_order(void **state)
     assert_int_equal(d.ctr, 2);
     assert_int_equal(take(b, b->r, &f, &d), 0);
     assert_int_equal(registry_down_done(b->r, first, "delivered", &b->e), ERR_OK);
+    assert_int_equal(record(b, &g), FRAME_NEW);
     assert_int_equal(take(b, b->r, &g, &d), 0xA2); /* not done: again in the next session */
     assert_int_equal(take(b, b->r, &g, &d), 0);
     refused(b, registry_down_done(b->r, first, "delivered", &b->e), DB_DOWN_UNKNOWN);
     assert_int_equal(events(b, "down.queued"), 3);
     assert_int_equal(events(b, "down.done"), 1);
+}
+
+/* ---- what ends it ---- */
+
+static uint64_t now_ms;
+
+static uint64_t clock_of_test(void *io)
+{
+    (void)io;
+    return now_ms;
+}
+
+/* A message that was sent in the session of *f, with 3 sessions; *f is then its next frame. */
+static uint64_t sent(struct bench *b, struct frame_row *f)
+{
+    struct down d;
+
+    now_ms = 1795248000000;
+    registry_clock(b->r, clock_of_test, NULL);
+    *f = frame(done(b, 1), 1, 0x11, 0, 1);
+    const uint64_t id = queue(b, f->serial, 0xA1);
+    assert_int_equal(record(b, f), FRAME_NEW);
+    assert_int_equal(take(b, b->r, f, &d), 0xA1);
+    f->ctr = 1;
+    memset(f->sid, 0, sizeof f->sid);
+    f->frame[0] = 1;
+    return id;
+}
+
+static void hears(struct bench *b, const struct frame_row *f, bool again)
+{
+    assert_int_equal(registry_down_heard(b->r, f, again, &b->e), ERR_OK);
+}
+
+static long waiting(struct bench *b)
+{
+    return ask(b, "SELECT count(*) FROM down_waiting");
+}
+
+static void test_a_frame_of_its_session_long_after_it_was_sent_ends_it(void **state)
+{
+    struct bench *b = *state;
+    struct frame_row f;
+
+    (void)sent(b, &f);
+    hears(b, &f, false); /* said before it arrived, for all one knows */
+    now_ms += DOWN_SURE_S * 1000 - 1;
+    hears(b, &f, false);
+    assert_int_equal(waiting(b), 1);
+    now_ms += 1;
+    const struct frame_row of_another = frame(f.serial, 1, 0x12, 1, 1);
+    hears(b, &of_another, false);
+    assert_int_equal(waiting(b), 1);
+    hears(b, &f, false);
+    assert_int_equal(waiting(b), 0);
+    assert_int_equal(events(b, "down.done"), 1);
+    hears(b, &f, false);
+    assert_int_equal(events(b, "down.done"), 1);
+}
+
+static void test_once_a_frame_came_again_nothing_of_that_session_ends_it(void **state)
+{
+    struct bench *b = *state;
+    struct frame_row f;
+    struct down d;
+
+    (void)sent(b, &f);
+    hears(b, &f, true);
+    now_ms += 2 * DOWN_SURE_S * 1000;
+    hears(b, &f, false);
+    assert_int_equal(waiting(b), 1);
+    assert_int_equal(take(b, b->r, &f, &d), 0); /* nor is it sent twice in it */
+    struct frame_row g = frame(f.serial, 1, 0x12, 0, 2);
+    assert_int_equal(record(b, &g), FRAME_NEW);
+    assert_int_equal(take(b, b->r, &g, &d), 0xA1);
+    assert_int_equal(d.ctr, 1);
+    now_ms += DOWN_SURE_S * 1000;
+    hears(b, &g, false); /* that one is sure again */
+    assert_int_equal(waiting(b), 0);
+}
+
+static void test_a_late_frame_of_an_older_session_brings_it_nowhere(void **state)
+{
+    struct bench *b = *state;
+    const struct frame_row old = frame(done(b, 1), 1, 0x11, 0, 1), late = frame(old.serial, 1, 0x11, 1, 1),
+                           f = frame(old.serial, 1, 0x12, 0, 2), next = frame(old.serial, 1, 0x12, 1, 2);
+    struct down d;
+
+    queue(b, old.serial, 0xA1);
+    assert_int_equal(record(b, &old), FRAME_NEW);
+    assert_int_equal(record(b, &f), FRAME_NEW);
+    assert_int_equal(take(b, b->r, &f, &d), 0xA1);
+    assert_int_equal(record(b, &late), FRAME_NEW);
+    assert_int_equal(take(b, b->r, &late, &d), 0);
+    assert_int_equal(record(b, &next), FRAME_NEW);
+    assert_int_equal(take(b, b->r, &next, &d), 0); /* once in a session */
+}
+
+static void test_it_is_sent_in_so_many_sessions_and_gone_with_the_last(void **state)
+{
+    struct bench *b = *state;
+    const uint64_t serial = done(b, 4);
+    const uint8_t once[] = { 0xB1 };
+    struct down d;
+    uint64_t id;
+    bool any;
+
+    assert_int_equal(registry_down_any(b->r, &any, &b->e), ERR_OK);
+    assert_false(any);
+    queue(b, serial, 0xA1);
+    for (uint8_t boot = 1; boot <= 3; boot++) {
+        struct frame_row f = frame(serial, 4, 0, 1, boot);
+        f.boot = boot;
+        assert_int_equal(record(b, &f), FRAME_NEW);
+        assert_int_equal(take(b, b->r, &f, &d), 0xA1);
+        assert_int_equal(d.sent, boot);
+        assert_int_equal(waiting(b), boot < 3);
+    }
+    assert_int_equal(registry_down_queue(b->r, serial, once, 1, 1, &id, &b->e), ERR_OK);
+    struct frame_row f = frame(serial, 4, 0, 1, 9);
+    f.boot = 9;
+    assert_int_equal(record(b, &f), FRAME_NEW);
+    assert_int_equal(registry_down_any(b->r, &any, &b->e), ERR_OK);
+    assert_true(any);
+    assert_int_equal(take(b, b->r, &f, &d), 0xB1);
+    assert_int_equal(waiting(b), 0);
+    assert_int_equal(events(b, "down.done"), 2);
+    refused(b, registry_down_queue(b->r, serial, once, 1, 0, &id, &b->e), DB_BUG);
+    refused(b, registry_down_queue(b->r, serial, once, 1, DOWN_SESSIONS_MAX + 1, &id, &b->e), DB_BUG);
 }
 
 static void test_an_id_is_never_given_again(void **state)
@@ -162,12 +293,12 @@ static void test_the_queue_of_a_device_is_bounded(void **state)
 
     for (uint8_t i = 1; i <= DOWN_WAITING_MAX; i++)
         queue(b, serial, i);
-    refused(b, registry_down_queue(b->r, serial, payload, 1, &id, &b->e), DB_DOWN_FULL);
+    refused(b, registry_down_queue(b->r, serial, payload, 1, 3, &id, &b->e), DB_DOWN_FULL);
     queue(b, other, 1);
-    assert_int_equal(registry_down_queue(b->r, other, payload, DOWN_PAYLOAD_MAX, &id, &b->e), ERR_OK);
-    refused(b, registry_down_queue(b->r, other, payload, sizeof payload, &id, &b->e), DB_BUG);
-    refused(b, registry_down_queue(b->r, other, payload, 0, &id, &b->e), DB_BUG);
-    refused(b, registry_down_queue(b->r, 99, payload, 1, &id, &b->e), DB_DEVICE_UNKNOWN);
+    assert_int_equal(registry_down_queue(b->r, other, payload, DOWN_PAYLOAD_MAX, 3, &id, &b->e), ERR_OK);
+    refused(b, registry_down_queue(b->r, other, payload, sizeof payload, 3, &id, &b->e), DB_BUG);
+    refused(b, registry_down_queue(b->r, other, payload, 0, 3, &id, &b->e), DB_BUG);
+    refused(b, registry_down_queue(b->r, 99, payload, 1, 3, &id, &b->e), DB_DEVICE_UNKNOWN);
     assert_int_equal(registry_down_list(b->r, serial, count, &n, &b->e), ERR_OK);
     assert_int_equal(n, DOWN_WAITING_MAX);
     assert_int_equal(registry_down_list(b->r, 0, count, &n, &b->e), ERR_OK);
@@ -236,6 +367,10 @@ int main(void)
         T(test_two_processes_never_draw_the_same_counter),
         T(test_after_255_counters_the_session_is_used_up),
         T(test_what_waits_is_taken_once_in_a_session_in_order),
+        T(test_a_frame_of_its_session_long_after_it_was_sent_ends_it),
+        T(test_once_a_frame_came_again_nothing_of_that_session_ends_it),
+        T(test_a_late_frame_of_an_older_session_brings_it_nowhere),
+        T(test_it_is_sent_in_so_many_sessions_and_gone_with_the_last),
         T(test_an_id_is_never_given_again),
         T(test_the_queue_of_a_device_is_bounded),
         T(test_after_an_older_copy_nothing_goes_down_into_what_it_knows),

@@ -1,6 +1,7 @@
-/* What follows the receipts: ROTATE and REKEY, through the engine, each once a request. */
+/* What follows the receipts: messages, ROTATE and REKEY, through the engine, each once a request. */
 #include "tests/verifier/site.h"
 
+#include "db/down.h"
 #include "server/engine.h"
 
 static const struct kind fleet = { &device_fleet, POLICY_TAG16, 0 };
@@ -124,6 +125,44 @@ static void test_a_device_that_lost_its_flash_gets_a_receipt_and_its_rekey(void 
     assert_int_equal(frames_stored(), 1);
 }
 
+/* The session of a message ends when the device obeys what stands behind it. */
+static void test_a_message_stands_before_the_rekey_and_a_damaged_one_holds_nothing_up(void **state)
+{
+    static const uint8_t order[] = "TEST order";
+    uint8_t salt[REG_SALT] = { 7 };
+    struct hsm_key *key = NULL;
+    struct generations g;
+    struct board b;
+    struct sent s;
+    uint64_t id;
+
+    (void)state;
+    one_board(&b, &derived);
+    assert_ok(hsm_key_ensure(site.h, HSM_MASTER, verifier_down_key, &key, NULL, &e));
+    hsm_key_free(key);
+    assert_ok(registry_rekey_begin(site.registry, b.serial, salt, &g, &e));
+    assert_ok(verifier_message_queue(site.verifier, b.serial, order, sizeof order, 3, &id, &e));
+    opens(&b, "hello", &s);
+    add(&s);
+    ask(NO_FLEET);
+    const size_t down_len = 1 + 4 + 1 + sizeof order + 8;
+    assert_int_equal(reply.len, RECEIPT_LEN + 2 + down_len + 2 + REKEY_LEN);
+    assert_int_equal(reply.bytes[RECEIPT_LEN + 2], 0x71);
+    assert_int_equal(reply.bytes[RECEIPT_LEN + 2 + down_len + 2], HDR_REKEY);
+    assert_int_equal(metrics.down_failed, 0);
+
+    assert_ok(registry_down_queue(site.registry, b.serial, salt, sizeof salt, 3, &id, &e)); /* nothing that unwraps */
+    opens(&b, "hello", &s);
+    add(&s);
+    ask(NO_FLEET); /* the first one again, in a new session */
+    sends(&b, later(&b, 1), "more", &s);
+    add(&s);
+    ask(NO_FLEET);
+    assert_int_equal(reply.refused, 0);
+    assert_int_equal(reply.len, RECEIPT_LEN + 2 + REKEY_LEN);
+    assert_int_equal(metrics.down_failed, 1);
+}
+
 #define TD(name) cmocka_unit_test_setup_teardown(name, up, down)
 
 int main(void)
@@ -132,6 +171,7 @@ int main(void)
         TD(test_a_rotate_serves_all_devices_of_a_request_and_is_there_once),
         TD(test_the_fleet_of_the_path_is_where_a_key_is_looked_for),
         TD(test_a_device_that_lost_its_flash_gets_a_receipt_and_its_rekey),
+        TD(test_a_message_stands_before_the_rekey_and_a_damaged_one_holds_nothing_up),
     };
     return cmocka_run_group_tests(tests, site_group_up, site_group_down);
 }
