@@ -193,6 +193,9 @@ const struct fault cli_fault[CLI_FAULTS] = {
                           "finish it first: `fuseline status` says where it is", FATE_RETRY },
     [CLI_REKEY_CHOICE] = { "rekey-choice", ERR_USAGE, "which devices must be said in exactly one way",
                            "give serials, or --product NAME", FATE_BY_CODE },
+    [CLI_RSA_NATIVE] = { "rsa-padding-inside", ERR_UNAVAILABLE,
+                         "the server's token takes the padding off RSA itself, which this version can't use",
+                         "take scheme session, or a token that does raw RSA: see docs/hsm.md", FATE_BY_CODE },
 };
 
 const struct fault *fault_walk(size_t i)

@@ -91,6 +91,7 @@ enum cli_fault_id {
     CLI_NO_REKEY,     /* of that scheme */
     CLI_REKEY_STATE,  /* not DONE */
     CLI_REKEY_CHOICE, /* nobody is named */
+    CLI_RSA_NATIVE,   /* the module unpads itself */
     CLI_FAULTS
 };
 

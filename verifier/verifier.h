@@ -78,6 +78,11 @@ struct frame_sink {
 };
 enum err_code verifier_down(struct verifier *v, const struct opened_frame *o, const struct frame_sink *sink, struct err *e);
 
+/* Before a board of that product is burned: the server's token holds the key that such a board starts with, so that its
+ * proof can be opened.  Says nothing of products whose keys are each device's own, nor of a fleet without an ACTIVE key,
+ * which the station refuses.  ERR_CONFIG: the key is not there. */
+enum err_code verifier_is_ready(struct verifier *v, const struct product *product, struct err *e);
+
 /* station_prove (station/station.h): io is a struct verifier.  Records nothing.  The form is that of the device's product,
  * and in 3 and 8 the key is the one that the chip made (registry_chip_made), be it pinned by now or not. */
 enum err_code verifier_prove(void *io, uint64_t serial, const uint8_t *frame, size_t len, const uint8_t challenge[32],
