@@ -163,15 +163,8 @@ build/firmware/$(1)$(2)-%.elf: firmware-stub/%.c firmware-stub/%.ld $$(STUB_DEP)
 	$$(Q)$$(STUB) $$(LTO) -DFL_PRODUCT=product_$(word 1,$($(1)_ROW)) $(wordlist 3,9,$($(1)_ROW)) $(3) -Wl,--defsym=FLASH_LENGTH=$(word 2,$($(1)_ROW)) \
 	    -T firmware-stub/$$*.ld -o $$@ firmware-stub/$$*.c $$(STUB_OWN) build/stub/lib.a build/bearssl/lib.a -lgcc
 endef
-$(foreach p,$(PRODUCTS),$(eval $(call STUB_RULE,$(p)))$(eval $(call STUB_RULE,$(p),-fast,-DFL_TELEMETRY_MS=10 $$($(p)_FAST))))
-session-rsa_FAST = -DFL_RSA_KEY='"build/vectors/rsa-key"' # the TEST key, which no station fills in there
+$(foreach p,$(PRODUCTS),$(eval $(call STUB_RULE,$(p)))$(eval $(call STUB_RULE,$(p),-fast,-DFL_TELEMETRY_MS=10)))
 $(foreach c,$(CHIPS),build/firmware/session-rsa-$(c).elf build/firmware/session-rsa-fast-$(c).elf): firmware-stub/rsa_key.S
-$(foreach c,$(CHIPS),build/firmware/session-rsa-fast-$(c).elf): build/vectors/rsa-key
-build/vectors/rsa-key: build/tests/firmware/rsa_key_main # everybody knows the private half
-	@mkdir -p $(@D)
-	$(Q)$< >$@
-build/tests/firmware/rsa_key_main: %: %.o
-	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
 build/firmware/selftest-%.elf: tests/firmware/selftest.c tests/firmware/startup.c tests/firmware/board.h tests/firmware/%.ld | build/.packages
 	@mkdir -p $(@D)
 	$(Q)$(TEST_ARM) -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2 -D$(call chip,$*) -T tests/firmware/$*.ld -o $@ $(filter %.c,$^) -lgcc

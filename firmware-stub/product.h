@@ -37,7 +37,7 @@ struct product {
 enum { RSA_KEY_LEN = 512 + 4 }; /* n512 e4 */
 
 /* The server's RSA key: rsa_key.S, linked into the RSA form alone.  Blank in the build; the station puts the key of the
- * board's fleet there when it writes the flash.  The builds for tests hold one. */
+ * board's fleet there when it writes the flash. */
 extern const uint8_t fl_rsa_key[RSA_KEY_LEN];
 
 extern const struct product FL_PRODUCT;
