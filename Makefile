@@ -30,9 +30,9 @@ ASAN_TESTS := $(filter-out tests/firmware-stub/% tests/hsm/crash_test tests/hsm/
 BATS    := $(shell find tests -name '*.bats' | sort)
 CHIPS   := stm32l476 stm32f407
 GEN     := $(patsubst %,build/gen/%.inc,$(wildcard flash/openocd/*.tcl db/schema/*.sql))
-PRODUCTS:= sealed sealed-fleet identity secret derived session signup
+PRODUCTS:= sealed sealed-fleet identity secret derived session session-rsa signup
 ELF     := $(foreach p,$(PRODUCTS),$(foreach c,$(CHIPS),build/firmware/$(p)-$(c).elf))
-TEST_ELF:= $(foreach n,$(PRODUCTS:=-fast) session-rsa-fast selftest blink vectors,$(foreach c,$(CHIPS),build/firmware/$(n)-$(c).elf))
+TEST_ELF:= $(foreach n,$(PRODUCTS:=-fast) selftest blink vectors,$(foreach c,$(CHIPS),build/firmware/$(n)-$(c).elf))
 
 all: build/fuseline build/vchip $(ELF)
 
@@ -128,7 +128,7 @@ identity_ROW     = identity 32K
 secret_ROW       = secret 24K
 derived_ROW      = derived 24K
 session_ROW      = session 24K
-session-rsa_ROW  = session_rsa 24K -DFL_FRAME_MAX=513 firmware-stub/rsa_key.S # and FL_RSA_KEY=FILE, which holds n512 e4
+session-rsa_ROW  = session_rsa 24K -DFL_FRAME_MAX=513 firmware-stub/rsa_key.S # its key is blank: the station fills it in
 signup_ROW       = signup 32K
 BEARSSL := hash/sha2small mac/hmac aead/ccm symcipher/aes_ct symcipher/aes_ct_enc symcipher/aes_ct_ctrcbc \
            int/i31_add int/i31_sub int/i31_decmod int/i31_encode int/i31_montmul int/i31_decode int/i31_bitlen \
@@ -165,16 +165,7 @@ build/firmware/$(1)$(2)-%.elf: firmware-stub/%.c firmware-stub/%.ld $$(STUB_DEP)
 	    -T firmware-stub/$$*.ld -o $$@ firmware-stub/$$*.c $$(STUB_OWN) build/stub/lib.a build/bearssl/lib.a -lgcc
 endef
 $(foreach p,$(PRODUCTS),$(eval $(call STUB_RULE,$(p)))$(eval $(call STUB_RULE,$(p),-fast,-DFL_TELEMETRY_MS=10)))
-RSA_KEY  = -DFL_RSA_KEY='"$(1)"'
-$(eval $(call STUB_RULE,session-rsa,,$$(call RSA_KEY,$$(or $$(FL_RSA_KEY),$$(error session-rsa: say whose key: FL_RSA_KEY=FILE of n512 e4)))))
-$(eval $(call STUB_RULE,session-rsa,-fast,-DFL_TELEMETRY_MS=10 $$(call RSA_KEY,build/vectors/rsa-key)))
 $(foreach c,$(CHIPS),build/firmware/session-rsa-$(c).elf build/firmware/session-rsa-fast-$(c).elf): firmware-stub/rsa_key.S
-$(foreach c,$(CHIPS),build/firmware/session-rsa-fast-$(c).elf): build/vectors/rsa-key
-build/vectors/rsa-key: build/tests/firmware/rsa_key_main # everybody knows the private half
-	@mkdir -p $(@D)
-	$(Q)$< >$@
-build/tests/firmware/rsa_key_main: %: %.o
-	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
 build/firmware/selftest-%.elf: tests/firmware/selftest.c tests/firmware/startup.c tests/firmware/board.h tests/firmware/%.ld | build/.packages
 	@mkdir -p $(@D)
 	$(Q)$(TEST_ARM) -mfloat-abi=hard -mfpu=fpv4-sp-d16 -O2 -D$(call chip,$*) -T tests/firmware/$*.ld -o $@ $(filter %.c,$^) -lgcc

@@ -43,17 +43,18 @@ static enum err_code count_device(void *io, const struct device *d, struct err *
     return ERR_OK;
 }
 
-/* Opened for writing, as a burn will; nothing is written. */
+enum { RSA_BIT = 16 }; /* of a scheme's RSA form: so many above the scheme's */
+
 static enum err_code note_scheme(void *io, const struct product *p, struct err *e)
 {
     unsigned *schemes = io;
 
     (void)e;
-    *schemes |= 1u << p->scheme;
+    *schemes |= 1u << (p->scheme + (p->suite == SUITE_RSA ? RSA_BIT : 0));
     return ERR_OK;
 }
 
-/* *schemes: bits 1 << scheme of its products. */
+/* Opened for writing, as a burn will; nothing is written.  *schemes: bits 1 << scheme of its products, and RSA_BIT. */
 static void check_registry(struct doctor *d, unsigned *schemes)
 {
     const char *path = d->app->config->registry;
@@ -174,21 +175,24 @@ static void check_signer(struct doctor *d, struct keys *log)
 
 /* ---- firmware ---- */
 
-static void check_firmware(struct doctor *d, uint8_t scheme, const struct chip_desc *chip)
+static void check_firmware(struct doctor *d, uint8_t scheme, uint8_t suite, const struct chip_desc *chip)
 {
     const struct config *c = d->app->config;
     char path[FIRMWARE_PATH_MAX], what[96];
     struct fw_image *fw = NULL;
     struct err e = { 0 };
-    uint32_t mailbox;
-    enum err_code rc = firmware_path(c, scheme, chip->name, path, &e);
+    uint32_t addr;
+    const char *form = scheme_form(scheme, suite);
+    enum err_code rc = firmware_path(c, form, chip->name, path, &e);
 
     if (rc == ERR_OK)
         rc = fw_image_open(&fw, path, chip, &e);
     if (rc == ERR_OK)
-        rc = fw_image_symbol(fw, "fl_mailbox", &mailbox, &e);
+        rc = fw_image_symbol(fw, "fl_mailbox", &addr, &e);
+    if (rc == ERR_OK && suite == SUITE_RSA)
+        rc = fw_image_symbol(fw, "fl_rsa_key", &addr, &e);
     fw_image_close(fw);
-    (void)snprintf(what, sizeof what, "firmware %s-%s", scheme_by_id(scheme)->name, chip->name);
+    (void)snprintf(what, sizeof what, "firmware %s-%s", form, chip->name);
     doctor_tell(d, NULL, what, rc == ERR_OK ? CHECK_OK : CHECK_FAIL, path, &e);
 }
 
@@ -197,14 +201,14 @@ static void check_firmwares(struct doctor *d, unsigned schemes)
 {
     const struct config *c = d->app->config;
 
-    for (uint8_t scheme = 1; scheme <= SCHEME_MAX; scheme++)
+    for (uint8_t bit = 1; bit <= RSA_BIT + SCHEME_MAX; bit++)
         for (size_t i = 0; i < c->n_slots; i++) {
-            bool seen = (schemes >> scheme & 1) == 0;
+            bool seen = (schemes >> bit & 1) == 0;
 
             for (size_t before = 0; before < i; before++)
                 seen = seen || c->slot[before].chip == c->slot[i].chip;
             if (!seen)
-                check_firmware(d, scheme, c->slot[i].chip);
+                check_firmware(d, bit % RSA_BIT, bit > RSA_BIT ? SUITE_RSA : SUITE_P256_CCM, c->slot[i].chip);
         }
 }
 

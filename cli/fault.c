@@ -202,6 +202,9 @@ const struct fault cli_fault[CLI_FAULTS] = {
                       "give a device of a two-way product whose frames name it: `fuseline product list`", FATE_RETRY },
     [CLI_DOWN_STATE] = { "down-state", ERR_CONFLICT, "the device is not DONE; nothing was queued",
                          "finish it first: `fuseline status` says where it is", FATE_RETRY },
+    [CLI_RSA_NATIVE] = { "rsa-padding-inside", ERR_UNAVAILABLE,
+                         "the server's token takes the padding off RSA itself, which this version can't use",
+                         "take scheme session, or a token that does raw RSA: see docs/hsm.md", FATE_BY_CODE },
 };
 
 const struct fault *fault_walk(size_t i)

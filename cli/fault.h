@@ -95,6 +95,7 @@ enum cli_fault_id {
     CLI_KEY_SERVED,   /* [serve] names it */
     CLI_NO_DOWN,      /* nothing reaches that device, or nobody knows which it is */
     CLI_DOWN_STATE,   /* not DONE */
+    CLI_RSA_NATIVE,   /* the module unpads itself */
     CLI_FAULTS
 };
 

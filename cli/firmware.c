@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "cli/fault.h"
-#include "protocol/scheme.h"
 
 /* The folder of the running program; "." if nobody can tell. */
 static void program_dir(char out[static PATH_MAX])
@@ -19,12 +18,11 @@ static void program_dir(char out[static PATH_MAX])
     (void)snprintf(slash != NULL ? slash : out, 2, "%s", slash != NULL ? "" : ".");
 }
 
-enum err_code firmware_path(const struct config *c, uint8_t scheme, const char *chip, char path[static FIRMWARE_PATH_MAX],
-                            struct err *e)
+enum err_code firmware_path(const struct config *c, const char *scheme, const char *chip,
+                            char path[static FIRMWARE_PATH_MAX], struct err *e)
 {
     static const char *const beside[] = { "firmware", "../share/fuseline/firmware" };
-    const struct scheme *s = scheme_by_id(scheme);
-    const char *name = s != NULL ? s->name : "unknown";
+    const char *name = scheme != NULL ? scheme : "unknown";
     char program[PATH_MAX];
 
     if (c->firmware != NULL) {

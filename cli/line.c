@@ -8,6 +8,7 @@
 #include "cli/kek.h"
 #include "cli/slot.h"
 #include "cli/token.h"
+#include "protocol/scheme.h"
 
 static enum err_code same_keks(const struct line *l, struct err *e)
 {
@@ -54,7 +55,7 @@ enum err_code line_make_open(struct line_make *m, struct app *app, const char *p
         return rc;
     if ((desc = chip_desc_find(m->product.chip)) == NULL)
         return err_set(e, &cli_fault[CLI_UNKNOWN_CHIP], "product", NULL, 0, "product '%s': '%s'", product, m->product.chip);
-    rc = firmware_path(app->config, m->product.scheme, m->product.chip, path, e);
+    rc = firmware_path(app->config, scheme_form(m->product.scheme, m->product.suite), m->product.chip, path, e);
     return rc == ERR_OK ? fw_image_open(&m->firmware, path, desc, e) : rc;
 }
 
@@ -108,6 +109,10 @@ enum err_code line_work(struct line *l, const struct slot *slot, struct chip *ch
                          .progress_io = &screen };
     enum err_code rc;
 
+    if (l->verifier != NULL && (rc = verifier_is_ready(l->verifier, &m->product, e)) != ERR_OK) {
+        *result = (struct provision_result){ .verdict = VERDICT_REFUSED, .code = e->fault->name };
+        return rc;
+    }
     slot_console(slot, &s);
     rc = station_provision(&s, burn, result, e);
     wipe(&screen);

@@ -141,9 +141,9 @@ static void describe(const struct view *v, unsigned i, struct slot_text *t)
 
 static const char *scheme_name(const struct view *v)
 {
-    const struct scheme *s = scheme_by_id(v->image.scheme);
+    const char *name = scheme_form(v->image.scheme, v->image.suite);
 
-    return s != NULL ? s->name : "unknown";
+    return name != NULL ? name : "unknown";
 }
 
 static json_t *json_image(const struct view *v)

@@ -7,22 +7,23 @@
 #include "cli/ui/report.h"
 #include "protocol/scheme.h"
 
-static const char *scheme_name(uint8_t id)
+static const char *scheme_name(const struct product *p)
 {
-    const struct scheme *s = scheme_by_id(id);
+    const char *name = scheme_form(p->scheme, p->suite);
 
-    return s != NULL ? s->name : "unknown";
+    return name != NULL ? name : "unknown";
 }
 
 void product_text(const struct product *p)
 {
-    printf("product   %s\nchip      %s\nscheme    %s%s\n", p->name, p->chip, scheme_name(p->scheme),
+    printf("product   %s\nchip      %s\nscheme    %s%s\n", p->name, p->chip, scheme_name(p),
            (p->policy & POLICY_PSK) != 0 ? ", with a pre-shared key" : "");
     printf("lock      RDP level %u\nfleet     %u\nmodel     %u\npolicy    0x%04x\nserials   %08" PRIx32 "-%08" PRIx32
            "\nadded     %s\n",
            p->lock, p->fleet, p->model, p->policy, p->serial_first, p->serial_last, p->created);
     if (p->epoch != 0)
-        printf("epoch     %u, its devices' first fleet key: fleet/%u/%u\n", p->epoch, p->fleet, p->epoch);
+        printf("epoch     %u, its devices' first fleet key: %s/%u/%u\n", p->epoch, p->suite == SUITE_RSA ? "rsa" : "fleet",
+               p->fleet, p->epoch);
     if (p->master[0] != '\0')
         printf("master    master/%s\n", p->master);
 }
@@ -50,7 +51,7 @@ enum err_code product_json(const struct product *p, const char *result, const ch
     (void)snprintf(last, sizeof last, "%08" PRIx32, p->serial_last);
     json_t *o =
         json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "product", p->name, "chip", p->chip, "scheme",
-                  scheme_name(p->scheme), "psk", (p->policy & POLICY_PSK) != 0, "lock", p->lock, "fleet", p->fleet, "model",
+                  scheme_name(p), "psk", (p->policy & POLICY_PSK) != 0, "lock", p->lock, "fleet", p->fleet, "model",
                   p->model, "policy", p->policy, "serial_first", first, "serial_last", last, "created", p->created);
     if (o != NULL && !json_keys(o, p)) {
         json_decref(o);
@@ -67,9 +68,8 @@ enum err_code product_json(const struct product *p, const char *result, const ch
 
 static void line(const struct product *p)
 {
-    printf("%-20s %-10s %-12s %-3s  %u     %5u  %5u  %08" PRIx32 "-%08" PRIx32 "\n", p->name, p->chip,
-           scheme_name(p->scheme), (p->policy & POLICY_PSK) != 0 ? "yes" : "no", p->lock, p->fleet, p->model,
-           p->serial_first, p->serial_last);
+    printf("%-20s %-10s %-12s %-3s  %u     %5u  %5u  %08" PRIx32 "-%08" PRIx32 "\n", p->name, p->chip, scheme_name(p),
+           (p->policy & POLICY_PSK) != 0 ? "yes" : "no", p->lock, p->fleet, p->model, p->serial_first, p->serial_last);
 }
 
 static enum err_code show(void *io, const struct product *p, struct err *e)

@@ -73,19 +73,20 @@ static enum err_code take_chip(const char *name, struct product *p, struct err *
 static enum err_code take_scheme(const struct app *app, struct product *p, struct err *e)
 {
     const char *name = app->opt[OPT_SCHEME];
-    const struct scheme *scheme = scheme_by_name(name);
+    const struct scheme *scheme = scheme_by_form(name, &p->suite);
     struct suggest s;
 
-    if (scheme != NULL && scheme_ready(scheme->id, SUITE_P256_CCM)) {
+    if (scheme != NULL && scheme_ready(scheme->id, p->suite)) {
         p->scheme = scheme->id;
-        p->suite = SUITE_P256_CCM;
         return product_policy(app, scheme, p, e);
     }
     if (scheme != NULL)
         return err_set(e, &cli_fault[CLI_SCHEME_NOT_READY], "parse", NULL, 0, "'%s'", name);
     suggest_init(&s, name);
-    for (uint8_t id = 1; id <= SCHEME_MAX; id++)
-        suggest_offer(&s, scheme_by_id(id)->name);
+    for (uint8_t id = 1; id <= SCHEME_MAX; id++) {
+        suggest_offer(&s, scheme_form(id, SUITE_P256_CCM));
+        suggest_offer(&s, scheme_form(id, SUITE_RSA));
+    }
     return unknown(CLI_UNKNOWN_SCHEME, name, &s, e);
 }
 
@@ -276,8 +277,9 @@ const struct cmd cmd_product_add = {
     "  secret        a secret key for each device, stored wrapped; nothing\n"
     "  derived       the same, derived from the line's master and stored nowhere; the master, which `init` makes\n"
     "  session       the fleet's key pair; its frames name no device; `key new --ra`\n"
+    "  session-rsa   the same with RSA-4096, whose key goes into the firmware and is never rotated; `key new --ra`\n"
     "  signup        as identity, and each first frame carries that key; `key new --ra`\n"
-    "A fleet's first key, of epoch 1, is made here, in the server token.\n"
+    "A fleet's first key, of epoch 1, is made here, in the server token; RSA takes some seconds.\n"
     "Without --two-way nobody answers its devices: each sends its first frame twice, for one may be lost, and --two-way\n"
     "is what a product needs whose keys shall change in the field, by `rotate` or `rekey`.\n"
     "Lock levels, and what they protect from who holds the device in his hands:\n"

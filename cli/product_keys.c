@@ -1,5 +1,6 @@
 #include "cli/product_keys.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,15 +90,43 @@ static enum err_code check_history(const struct app *app, const char *label, str
     return rc;
 }
 
+static enum err_code p256_public(struct hsm_key *key, struct fleet_key *row, struct err *e)
+{
+    uint8_t pk[65];
+    enum err_code rc = hsm_public(key, pk, e);
+
+    if (rc == ERR_OK)
+        memcpy(row->x, pk + 1, sizeof row->x);
+    return rc;
+}
+
+/* Devices hold the digest, their firmware the key itself: the station takes both from the row. */
+static enum err_code rsa_public(struct hsm_key *key, struct fleet_key *row, struct err *e)
+{
+    uint8_t pk[REG_RSA_N + REG_RSA_E];
+    enum err_code rc;
+
+    if (hsm_rsa_is_native(key)) /* protocol/peer.h looks at the padding itself, and proofs have a label of their own */
+        return err_set(e, &cli_fault[CLI_RSA_NATIVE], "product add", NULL, 0, "key '%s'", row->label);
+    if ((rc = hsm_rsa_public(key, row->rsa_n, row->rsa_e, e)) != ERR_OK)
+        return rc;
+    row->has_rsa = true;
+    memcpy(pk, row->rsa_n, REG_RSA_N);
+    memcpy(pk + REG_RSA_N, row->rsa_e, REG_RSA_E);
+    return EVP_Digest(pk, sizeof pk, row->x, NULL, EVP_sha256(), NULL) == 1
+               ? ERR_OK
+               : err_set(e, &cli_fault[CLI_CRYPTO], "SHA-256", NULL, 0, "OpenSSL");
+}
+
 /* Kept at once: a key that a cut login loses could not be made again. */
 static enum err_code ensure(struct product_keys *k, const struct app *app, struct fleet_key *row, struct err *e)
 {
+    const bool rsa = row->suite == SUITE_RSA;
     struct hsm_key *key = NULL;
-    uint8_t pk[65];
-    enum err_code rc = hsm_key_ensure(k->server, HSM_FLEET, row->label, &key, &k->made, e);
+    enum err_code rc = hsm_key_ensure(k->server, rsa ? HSM_RSA : HSM_FLEET, row->label, &key, &k->made, e);
 
-    if (rc == ERR_OK && (rc = hsm_public(key, pk, e)) == ERR_OK)
-        memcpy(row->x, pk + 1, sizeof row->x);
+    if (rc == ERR_OK)
+        rc = (rsa ? rsa_public : p256_public)(key, row, e);
     hsm_key_free(key);
     return rc == ERR_OK ? hsm_softhsm_keep(app->config->dir, "", e) : rc;
 }
@@ -122,7 +151,7 @@ enum err_code product_keys_add(struct product_keys *k, const struct app *app, co
 
     if (!slots_need(p, FROM_FLEET))
         return ERR_OK;
-    (void)snprintf(row.label, sizeof row.label, "fleet/%u/%u", p->fleet, p->epoch);
+    (void)snprintf(row.label, sizeof row.label, "%s/%u/%u", p->suite == SUITE_RSA ? "rsa" : "fleet", p->fleet, p->epoch);
     if ((rc = check_history(app, row.label, e)) != ERR_OK || (rc = ensure(k, app, &row, e)) != ERR_OK)
         return rc;
     return record(app, &row, e);

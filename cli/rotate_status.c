@@ -73,7 +73,7 @@ static enum err_code show_json(const struct view *v, struct err *e)
     const struct rotation_progress *p = &v->progress;
     const uint64_t answered = p->at[v->active.epoch];
     json_t *o = json_pack("{s:i, s:s, s:s, s:i, s:s?, s:b, s:b, s:I, s:O}", "fleet", v->p.fleet, "product", v->p.name,
-                          "scheme", scheme_by_id(v->p.scheme)->name, "epoch", v->active.epoch, "deadline",
+                          "scheme", scheme_form(v->p.scheme, v->p.suite), "epoch", v->active.epoch, "deadline",
                           v->active.deadline[0] != '\0' ? v->active.deadline : NULL, "deadline_passed",
                           epoch_is_past(v->active.deadline), "known", p->is_known, "devices", (json_int_t)p->devices,
                           "epochs", v->epochs);
@@ -116,7 +116,7 @@ static void show_text(const struct view *v)
     const struct rotation_progress *p = &v->progress;
     const uint64_t answered = p->at[v->active.epoch];
 
-    printf("fleet %u (%s, %s): epoch %u is ACTIVE\n", v->p.fleet, v->p.name, scheme_by_id(v->p.scheme)->name,
+    printf("fleet %u (%s, %s): epoch %u is ACTIVE\n", v->p.fleet, v->p.name, scheme_form(v->p.scheme, v->p.suite),
            v->active.epoch);
     if (p->is_known)
         printf("  %" PRIu64 " of %" PRIu64 " devices have answered with it; %" PRIu64 " were never heard\n", answered,
@@ -124,6 +124,9 @@ static void show_text(const struct view *v)
     else if (has_claims(v))
         printf("  who has moved can't be known: %" PRIu64 " of %" PRIu64 " serials were claimed with it, by anybody\n",
                answered, p->devices);
+    else if (v->p.suite == SUITE_RSA)
+        printf("  nothing to rotate: the key is in the firmware, its digest in OTP; %" PRIu64 " devices were made\n",
+               p->devices);
     else
         printf("  who has moved can't be known: no frame says whose it is; %" PRIu64 " devices were made\n", p->devices);
     show_epochs(v);

@@ -94,6 +94,10 @@ static enum err_code check_product(const struct rotation *r, struct err *e)
     const struct product *p = &r->product;
     const struct scheme *s = scheme_by_id(p->scheme);
 
+    if (p->suite == SUITE_RSA)
+        return err_set(e, &cli_fault[CLI_NO_ROTATION], "rotate", NULL, 0,
+                       "fleet %u: scheme %s: its RSA key's digest is burned into each device", p->fleet,
+                       scheme_form(p->scheme, p->suite));
     if (s == NULL || !s->epoch || (p->suite != SUITE_P256_CCM && p->suite != SUITE_P256_CHACHA))
         return err_set(e, &cli_fault[CLI_NO_ROTATION], "rotate", NULL, 0, "fleet %u: scheme %s, suite %u", p->fleet,
                        s != NULL ? s->name : "?", p->suite);

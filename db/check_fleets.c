@@ -1,4 +1,5 @@
 /* Fleets as the log tells of them: rotation authorities and keys, each against its row. */
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,8 +109,24 @@ static enum err_code same(struct check *c, uint16_t fleet, uint16_t epoch, const
                              : differs(c, fleet, epoch, fleet_key_state_name(state), fleet_key_state_name(t->state), e);
 }
 
+/* The station burns x and puts the other two into the firmware. */
+static enum err_code check_rsa(struct check *c, const struct fleet_key *k, struct err *e)
+{
+    uint8_t pk[REG_RSA_N + REG_RSA_E], digest[32];
+
+    memcpy(pk, k->rsa_n, REG_RSA_N);
+    memcpy(pk + REG_RSA_N, k->rsa_e, REG_RSA_E);
+    if (EVP_Digest(pk, sizeof pk, digest, NULL, EVP_sha256(), NULL) == 1 && memcmp(digest, k->x, sizeof digest) == 0)
+        return ERR_OK;
+    return differs(c, k->fleet, k->epoch, "modulus and exponent of another key", "those whose digest is x", e);
+}
+
 static enum err_code check_key(void *io, const struct fleet_key *k, struct err *e)
 {
+    enum err_code rc = k->has_rsa ? check_rsa(io, k, e) : ERR_OK;
+
+    if (rc != ERR_OK)
+        return rc;
     return same(io, k->fleet, k->epoch, k->x, k->state, e);
 }
 

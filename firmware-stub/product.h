@@ -36,8 +36,8 @@ struct product {
 
 enum { RSA_KEY_LEN = 512 + 4 }; /* n512 e4 */
 
-/* The server's RSA key: rsa_key.S, linked into the RSA form alone.  The build of a product names the file that holds it
- * (make build/firmware/session-rsa-CHIP.elf FL_RSA_KEY=FILE); there is none by default but in the builds for tests. */
+/* The server's RSA key: rsa_key.S, linked into the RSA form alone.  Blank in the build; the station puts the key of the
+ * board's fleet there when it writes the flash. */
 extern const uint8_t fl_rsa_key[RSA_KEY_LEN];
 
 extern const struct product FL_PRODUCT;

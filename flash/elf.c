@@ -181,8 +181,12 @@ size_t fw_image_segments(const struct fw_image *f, const struct fw_segment **seg
     return f->n;
 }
 
+struct symbol {
+    uint32_t addr, len;
+};
+
 /* Looks through one symbol table. */
-static bool find_in(const struct fw_image *f, Elf_Scn *scn, const GElf_Shdr *h, const char *name, uint32_t *addr)
+static bool find_in(const struct fw_image *f, Elf_Scn *scn, const GElf_Shdr *h, const char *name, struct symbol *out)
 {
     Elf_Data *data = elf_getdata(scn, NULL);
     size_t n = data != NULL && h->sh_entsize != 0 ? h->sh_size / h->sh_entsize : 0;
@@ -193,20 +197,65 @@ static bool find_in(const struct fw_image *f, Elf_Scn *scn, const GElf_Shdr *h, 
             continue;
         const char *found = elf_strptr(f->elf, h->sh_link, s.st_name);
         if (found != NULL && strcmp(found, name) == 0) {
-            *addr = (uint32_t)s.st_value & (GELF_ST_TYPE(s.st_info) == STT_FUNC ? ~1u : ~0u);
+            out->addr = (uint32_t)s.st_value & (GELF_ST_TYPE(s.st_info) == STT_FUNC ? ~1u : ~0u);
+            out->len = (uint32_t)s.st_size;
             return true;
         }
     }
     return false;
 }
 
-enum err_code fw_image_symbol(const struct fw_image *f, const char *name, uint32_t *addr, struct err *e)
+static enum err_code find(const struct fw_image *f, const char *name, struct symbol *out, struct err *e)
 {
     Elf_Scn *scn = NULL;
     GElf_Shdr h;
 
     while ((scn = elf_nextscn(f->elf, scn)) != NULL)
-        if (gelf_getshdr(scn, &h) != NULL && h.sh_type == SHT_SYMTAB && find_in(f, scn, &h, name, addr))
+        if (gelf_getshdr(scn, &h) != NULL && h.sh_type == SHT_SYMTAB && find_in(f, scn, &h, name, out))
             return ERR_OK;
     return err_set(e, &flash_fault[FLASH_FIRMWARE_BAD], "symbol", NULL, 0, "the firmware has no symbol '%s'", name);
+}
+
+enum err_code fw_image_symbol(const struct fw_image *f, const char *name, uint32_t *addr, struct err *e)
+{
+    struct symbol s;
+    enum err_code rc = find(f, name, &s, e);
+
+    if (rc == ERR_OK)
+        *addr = s.addr;
+    return rc;
+}
+
+/* The bytes of a symbol in one segment, or NULL. */
+static uint8_t *place_of(struct fw_image *f, const struct symbol *s)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        const struct fw_segment *seg = &f->seg[i];
+        if (s->addr < seg->addr || s->len > seg->len || s->addr - seg->addr > seg->len - s->len)
+            continue;
+        for (size_t k = 0; k < FW_SEGMENTS_MAX; k++) /* ours to write: seg[] shows it as const */
+            if (f->data[k] == seg->data)
+                return f->data[k] + (s->addr - seg->addr);
+    }
+    return NULL;
+}
+
+enum err_code fw_image_fill(struct fw_image *f, const char *name, const uint8_t *bytes, size_t len, struct err *e)
+{
+    struct symbol s;
+    enum err_code rc = find(f, name, &s, e);
+    uint8_t *at = rc == ERR_OK && s.len == len ? place_of(f, &s) : NULL;
+    bool blank = true;
+
+    if (rc == ERR_OK && at == NULL)
+        rc = err_set(e, &flash_fault[FLASH_FIRMWARE_BAD], "symbol", NULL, 0, "'%s' is no place of %zu bytes in flash", name,
+                     len);
+    if (rc != ERR_OK || memcmp(at, bytes, len) == 0)
+        return rc;
+    for (size_t i = 0; i < len; i++)
+        blank = blank && at[i] == ERASED;
+    if (!blank)
+        return err_set(e, &flash_fault[FLASH_FIRMWARE_FILLED], "symbol", NULL, 0, "'%s'", name);
+    memcpy(at, bytes, len);
+    return ERR_OK;
 }

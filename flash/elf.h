@@ -25,4 +25,11 @@ size_t fw_image_segments(const struct fw_image *f, const struct fw_segment **seg
 enum err_code fw_image_symbol(const struct fw_image *f, const char *name, uint32_t *addr, struct err *e)
     __attribute__((warn_unused_result));
 
+/* Fill a place that the firmware keeps free: exactly `len` bytes under that symbol, each FF, in flash.  Only this image of
+ * it changes, not the file: what is written to a part and compared with it has the bytes then.  Filled with the same bytes
+ * before: nothing is done.  ERR_INPUT firmware-bad: no such symbol, another size, or no bytes of flash; ERR_INPUT
+ * firmware-filled: the place holds something else. */
+enum err_code fw_image_fill(struct fw_image *f, const char *name, const uint8_t *bytes, size_t len, struct err *e)
+    __attribute__((warn_unused_result));
+
 #endif

@@ -72,4 +72,8 @@ const struct fault flash_fault[FLASH_FAULTS] = {
                               "the lock byte of an OTP block that still lacks something was cut in its pulse, or is worn",
                               "quarantine the board: nobody can tell whether this block can still be programmed",
                               FATE_BY_CODE },
+    [FLASH_FIRMWARE_FILLED] = { "firmware-filled", ERR_INPUT,
+                                "the place in the firmware that is the station's to fill holds something else already",
+                                "give the ELF file as the linker made it for all fleets, with this place blank",
+                                FATE_BY_CODE },
 };

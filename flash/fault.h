@@ -35,6 +35,7 @@ enum flash_fault_id {
     FLASH_OTP_TORN,          /* a cell holds part of the wanted value: cut in its pulse (no ECC to tell) */
     FLASH_BOARD_SWAPPED,     /* the same before the first burned cell */
     FLASH_OTP_LOCK_TORN,     /* a lock byte is neither 00 nor FF, and its block still lacks something */
+    FLASH_FIRMWARE_FILLED,   /* a place that the firmware keeps free holds something else */
     FLASH_FAULTS
 };
 

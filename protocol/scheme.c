@@ -46,6 +46,12 @@ static const struct scheme schemes[SCHEME_MAX] = {
       true },
 };
 
+/* All other forms go by their scheme's name. */
+static const struct {
+    uint8_t scheme, suite;
+    const char *name;
+} forms[] = { { 6, RSA, "session-rsa" } };
+
 const struct scheme *scheme_by_id(uint8_t id)
 {
     return id >= 1 && id <= SCHEME_MAX ? &schemes[id - 1] : NULL;
@@ -75,5 +81,26 @@ bool scheme_spoken(uint8_t scheme, uint8_t suite)
 bool scheme_ready(uint8_t scheme, uint8_t suite)
 {
     const struct scheme *s = scheme_by_id(scheme);
-    return s && s->ready && suite == SUITE_P256_CCM;
+    return s && s->ready && (suite == SUITE_P256_CCM || suite == SUITE_RSA) && scheme_spoken(scheme, suite);
+}
+
+const char *scheme_form(uint8_t scheme, uint8_t suite)
+{
+    const struct scheme *s = scheme_by_id(scheme);
+
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (forms[i].scheme == scheme && forms[i].suite == suite)
+            return forms[i].name;
+    return s ? s->name : NULL;
+}
+
+const struct scheme *scheme_by_form(const char *name, uint8_t *suite)
+{
+    *suite = SUITE_P256_CCM;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (same(forms[i].name, name)) {
+            *suite = forms[i].suite;
+            return scheme_by_id(forms[i].scheme);
+        }
+    return scheme_by_name(name);
 }

@@ -35,7 +35,7 @@ struct scheme {
     uint8_t id;           /* 1..8 */
     const char *name;     /* stable, in configs and output: "sealed" */
     uint8_t suite[2];     /* enum suite that protocol/ speaks it in; 0: none.  Images of others are refused */
-    bool ready;           /* the whole line can make such a product, in suite 1: `product add` offers it */
+    bool ready;           /* the whole line can make such a product, in suite 1 or RSA: `product add` offers it */
     uint8_t slot[SLOTS];  /* enum slot_role */
     bool optional[SLOTS]; /* may also be unused */
     uint8_t secret;       /* index of the secret slot (keys otp_mac and the ephemerals), or SECRET_NONE */
@@ -51,5 +51,11 @@ const struct scheme *scheme_by_name(const char *name);
 bool scheme_spoken(uint8_t scheme, uint8_t suite);
 /* ... and so can everybody else, from the station to the verifier. */
 bool scheme_ready(uint8_t scheme, uint8_t suite);
+
+/* A product is of a scheme in a suite.  What that is called in commands and firmware files, stable: the scheme's name, but
+ * "session-rsa" for scheme 6 in SUITE_RSA.  NULL: no such scheme. */
+const char *scheme_form(uint8_t scheme, uint8_t suite);
+/* The row of that name, and its suite: SUITE_P256_CCM where the name says nothing else.  NULL if there is none. */
+const struct scheme *scheme_by_form(const char *name, uint8_t *suite);
 
 #endif

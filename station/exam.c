@@ -122,7 +122,7 @@ static enum err_code examine(struct task *t, struct err *e)
 
     if (rc != ERR_OK || t->found == FOUND_SILENT)
         return rc;
-    if ((rc = check_firmware(t, e)) != ERR_OK || (rc = look_up(t, e)) != ERR_OK)
+    if ((rc = check_firmware(t, e)) != ERR_OK || (rc = firmware_fit(t, e)) != ERR_OK || (rc = look_up(t, e)) != ERR_OK)
         return rc;
     return look_at_chip(t, e);
 }

@@ -42,6 +42,7 @@ enum station_fault_id {
     STATION_PRODUCT_KEYS,    /* fleet key, rotation authority or master of the product */
     STATION_SEED_TORN,       /* the chip can't make a key any more */
     STATION_OTHER_CHIP_KEY,  /* it tells another key than before, or another device's */
+    STATION_OTHER_FIRMWARE,  /* fl_rsa_key is missing, or there without need */
     STATION_FAULTS
 };
 

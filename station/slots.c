@@ -12,6 +12,11 @@ static const struct slot_rule rules[SCHEME_MAX][SLOTS] = {
     [7] = { { FROM_FLEET, NULL }, { FROM_CHIP, NULL }, { FROM_RA, NULL } },
 };
 
+/* Scheme 6 in its RSA form: the key lies in the firmware (station/firmware.c), S0 has its digest. */
+static const struct slot_rule session_rsa[SLOTS] = {
+    { FROM_FLEET, NULL }, { FROM_NOTHING, NULL }, { FROM_RA, NULL }, { FROM_SECRET, "seed" }
+};
+
 struct slot_rule slot_rule(const struct product *p, unsigned slot)
 {
     static const struct slot_rule none = { FROM_NOTHING, NULL };
@@ -19,7 +24,7 @@ struct slot_rule slot_rule(const struct product *p, unsigned slot)
 
     if (s == NULL || slot >= SLOTS || ((s->policy & POLICY_PSK) != 0 && slot == s->secret && (p->policy & POLICY_PSK) == 0))
         return none;
-    return rules[p->scheme - 1][slot];
+    return p->suite == SUITE_RSA ? session_rsa[slot] : rules[p->scheme - 1][slot];
 }
 
 bool slots_line_has_secret(const struct product *p)

@@ -12,7 +12,7 @@ enum slot_source {
     FROM_PAIR,      /* x of a key pair of this device alone; its private half is wrapped as `role` */
     FROM_SECRET,    /* drawn for this device, wrapped as `role`, burned; fetched again for a repeat */
     FROM_MASTER,    /* K_root: derived from the product's master and the serial; stored nowhere */
-    FROM_FLEET,     /* x of the fleet's ACTIVE key, whose epoch the image names */
+    FROM_FLEET,     /* x of the fleet's ACTIVE key, whose epoch the image names; of RSA its digest */
     FROM_RA,        /* x of the product's rotation authority */
     FROM_BACKUP_RA, /* ... and of its backup */
     FROM_CHIP       /* a hole: the chip makes it (its seed), or tells it (a digest) */

@@ -46,7 +46,7 @@ struct station {
     struct hsm *line; /* NULL for a plan */
     const struct product *product;
     struct chip *chip;
-    const struct fw_image *firmware; /* of product's chip and scheme */
+    struct fw_image *firmware; /* of product's chip and scheme; the exam puts the fleet's RSA key into it, if it has one */
     const struct crypto *crypto;
     const char *console; /* path, or NULL: then RDP level 2 is refused, and nobody is asked after the lock */
     station_prove *prove;

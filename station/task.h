@@ -62,6 +62,10 @@ enum err_code console_take(struct task *t, struct err *e);
  * are set; else what went wrong, which is *e as it was where nobody answered. */
 enum err_code find_silent(struct task *t, struct err *e);
 
+/* Make the firmware the product's own: an RSA product's key, n512 e4, into its place (firmware-stub/rsa_key.S).  Of other
+ * products only that there is no such place.  Again: nothing is done. */
+enum err_code firmware_fit(struct task *t, struct err *e);
+
 /* Does the part's flash hold the firmware? */
 enum err_code firmware_is_there(struct task *t, bool *same, struct err *e);
 

@@ -12,6 +12,18 @@ static enum err_code no_key(const struct fleet_key *k, const char *op, struct er
                    k->label);
 }
 
+enum err_code verifier_is_ready(struct verifier *v, const struct product *product, struct err *e)
+{
+    const struct way *way = way_of(product->scheme);
+    struct fleet_key k;
+    struct peer *p;
+    struct err none;
+
+    if (way == NULL || !way->of_fleet || registry_fleet_key_active(v->registry, product->fleet, &k, &none) != ERR_OK)
+        return ERR_OK;
+    return peer_of_fleet(v, &k, &p, e);
+}
+
 enum err_code load_fleet(struct verifier *v, struct peer *p, const struct product *product, const struct fleet_key *k,
                          struct err *e)
 {

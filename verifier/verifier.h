@@ -83,6 +83,11 @@ struct frame_sink {
 };
 enum err_code verifier_down(struct verifier *v, const struct opened_frame *o, const struct frame_sink *sink, struct err *e);
 
+/* Before a board of that product is burned: the server's token holds the key that such a board starts with, so that its
+ * proof can be opened.  Says nothing of products whose keys are each device's own, nor of a fleet without an ACTIVE key,
+ * which the station refuses.  ERR_CONFIG: the key is not there. */
+enum err_code verifier_is_ready(struct verifier *v, const struct product *product, struct err *e);
+
 /* ---- messages: application data for one device ---- */
 
 enum { MESSAGE_MAX = FRAME_DATA_MAX, MESSAGE_OVERHEAD = 49 /* bytes that its payload in the registry has beside it */ };

@@ -12,7 +12,6 @@ for name in sealed sealed-fleet identity secret derived session session-rsa sign
     case $name in identity | signup) limit=32768 ;; *) limit=24576 ;; esac
     for chip; do
         elf=$build/firmware/$name-$chip.elf
-        [ -e "$elf" ] || elf=$build/firmware/$name-fast-$chip.elf # session-rsa: of the TEST key
         read -r flash ram < <(arm-none-eabi-size -A "$elf" | awk '
             $1 == ".text" || $1 == ".data" { flash += $2 }
             $1 == ".data" || $1 == ".bss" || $1 == ".noinit" { ram += $2 }

@@ -169,7 +169,7 @@ PYTHON
     refuses 80 no-rotation "derived"
     product 10 6 16 "$ra"
     fl --json rotate --fleet 10 --burn
-    refuses 80 no-rotation "suite 16"
+    refuses 80 no-rotation "fleet 10: scheme session-rsa"
     product 11 3 1 "$(printf 'ab%.0s' {1..32})"
     first_key 11
     fl --json rotate --fleet 11 --burn

@@ -1,5 +1,7 @@
 #include "tests/db/schemes.h"
 
+#include <openssl/evp.h>
+
 #include "db/fleet.h"
 
 enum { FLEET = 2, OTHER_FLEET = 3 };
@@ -51,17 +53,40 @@ static void test_a_product_keeps_its_authorities_and_its_master(void **state)
         "UPDATE product SET ra_x = X'A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1' WHERE name = 'TEST-ra'");
 }
 
-static void test_a_key_is_kept_as_given(void **state)
+static struct fleet_key rsa_key(void)
 {
-    struct bench *b = *state;
-    struct fleet_key k = key(FLEET, 0, 0x11), got;
+    struct fleet_key k = key(FLEET, 0, 0x11);
+    uint8_t pk[REG_RSA_N + REG_RSA_E];
 
     k.suite = 0x10;
     k.has_rsa = true;
     memset(k.rsa_n, 0xC5, sizeof k.rsa_n);
     k.rsa_e[3] = 3;
+    memcpy(pk, k.rsa_n, REG_RSA_N);
+    memcpy(pk + REG_RSA_N, k.rsa_e, REG_RSA_E);
+    assert_int_equal(EVP_Digest(pk, sizeof pk, k.x, NULL, EVP_sha256(), NULL), 1);
     k.has_rotate = false;
     memset(k.rotate, 0, sizeof k.rotate);
+    return k;
+}
+
+static void test_an_rsa_key_that_is_not_its_digests_is_told(void **state)
+{
+    struct bench *b = *state;
+    struct fleet_key k = rsa_key();
+
+    assert_int_equal(registry_fleet_key_add(b->r, &k, &b->e), ERR_OK);
+    assert_int_equal(differences(b), 0);
+    ask(b, "UPDATE fleet_key SET rsa_e = X'00000005'"); /* the station would put it into devices */
+    assert_int_equal(differences(b), 1);
+    ask(b, "UPDATE fleet_key SET rsa_e = X'00000003'");
+}
+
+static void test_a_key_is_kept_as_given(void **state)
+{
+    struct bench *b = *state;
+    struct fleet_key k = rsa_key(), got;
+
     (void)snprintf(k.deadline, sizeof k.deadline, "2027-01-01T00:00:00.000Z");
     assert_int_equal(registry_fleet_key_add(b->r, &k, &b->e), ERR_OK);
     assert_int_equal(k.epoch, 1);
@@ -279,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_a_product_keeps_its_authorities_and_its_master),
+        T(test_an_rsa_key_that_is_not_its_digests_is_told),
         T(test_a_key_is_kept_as_given),
         T(test_an_epoch_is_used_once_whoever_signs),
         T(test_two_servers_never_use_one_epoch_twice),

@@ -57,6 +57,26 @@ static void test_another_rsa_key_silences_it(void **state)
     site_close(&s);
 }
 
+/* What the build leaves: no station has put a key there. */
+static void test_a_blank_place_for_the_rsa_key_silences_it(void **state)
+{
+    struct site s;
+    uint8_t blank[SESSION_RSA_KEY_LEN];
+    uint32_t at;
+    struct err e;
+    (void)state;
+    for (unsigned i = 0; i < DUT_CHIPS; i++) {
+        site_open(&s, rsa, dut_chips[i]);
+        memset(blank, 0xFF, sizeof blank);
+        assert_int_equal(fw_image_symbol(s.d.fw, "fl_rsa_key", &at, &e), ERR_OK);
+        assert_int_equal(at % 8, 0);
+        assert_true(silicon_plant(dut_silicon(&s.d), at, blank, sizeof blank));
+        dut_start(&s.d);
+        dut_expect_code(&s.d, OTP_DIGEST);
+        site_close(&s);
+    }
+}
+
 static void test_what_each_scheme_sends_is_opened(void **state)
 {
     (void)state;
@@ -159,6 +179,7 @@ int main(void)
         cmocka_unit_test(test_each_scheme_proves_itself),
         cmocka_unit_test(test_another_schemes_image_silences_it),
         cmocka_unit_test(test_another_rsa_key_silences_it),
+        cmocka_unit_test(test_a_blank_place_for_the_rsa_key_silences_it),
     };
     return cmocka_run_group_tests(tests, kit_open, kit_close);
 }

@@ -55,7 +55,19 @@ static bool site_rsa(void *io, const uint8_t c[FRAME_RSA_LEN], uint8_t m[FRAME_R
     return rsa_key_private(c, m);
 }
 
-/* S0 of the RSA form: of the TEST key that its build for tests holds. */
+/* As the station does: the TEST key, whose private half everybody knows, into the place that the firmware keeps for it. */
+static inline void site_put_rsa_key(struct site *s)
+{
+    uint8_t key[SESSION_RSA_KEY_LEN];
+    uint32_t at;
+    struct err e;
+    rsa_key_public(key);
+    assert_int_equal(fw_image_fill(s->d.fw, "fl_rsa_key", key, sizeof key, &e), ERR_OK);
+    assert_int_equal(fw_image_symbol(s->d.fw, "fl_rsa_key", &at, &e), ERR_OK);
+    assert_true(silicon_plant(dut_silicon(&s->d), at, key, sizeof key));
+}
+
+/* S0 of the RSA form. */
 static inline const uint8_t *site_rsa_digest(void)
 {
     static uint8_t digest[SHA256_LEN];
@@ -101,6 +113,8 @@ static inline void site_open_blank(struct site *s, const struct site_row *row, c
     s->row = row;
     snprintf(variant, sizeof variant, "%s-fast", row->name);
     dut_open_stub(&s->d, chip, variant);
+    if (row->suite == SUITE_RSA)
+        site_put_rsa_key(s);
     kit_image(row->scheme, row->suite, row->suite == SUITE_RSA ? site_rsa_digest() : NULL, s->image);
     site_peer(s);
 }

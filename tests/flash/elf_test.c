@@ -15,14 +15,14 @@
 #include "flash/elf.h"
 #include "flash/fault.h"
 
-enum { N_PH = 3, DATA_AT = 1024, SYM_AT = 2048, STR_AT = 2304, SH_AT = 2560, FILE_LEN = 3072 };
+enum { N_PH = 3, DATA_AT = 1024, SYM_AT = 2048, STR_AT = 2304, SH_AT = 2560, FILE_LEN = 3072, PLACE_AT = 92, PLACE_LEN = 8 };
 
 struct file {
     uint8_t bytes[FILE_LEN];
     char path[64];
 };
 
-static const char strings[] = "\0main\0table";
+static const char strings[] = "\0main\0table\0place";
 
 static Elf32_Ehdr *header(struct file *f)
 {
@@ -36,10 +36,15 @@ static Elf32_Phdr *segment(struct file *f, size_t i)
 
 static void put_symbols(struct file *f)
 {
-    const Elf32_Sym sym[3] = {
+    const Elf32_Sym sym[4] = {
         { 0 },
         { .st_name = 1, .st_value = 0x08000101, .st_info = ELF32_ST_INFO(STB_GLOBAL, STT_FUNC), .st_shndx = 1 },
-        { .st_name = 6, .st_value = 0x20000011, .st_info = ELF32_ST_INFO(STB_GLOBAL, STT_OBJECT), .st_shndx = 1 }
+        { .st_name = 6, .st_value = 0x20000011, .st_info = ELF32_ST_INFO(STB_GLOBAL, STT_OBJECT), .st_shndx = 1 },
+        { .st_name = 12,
+          .st_value = 0x08000000 + PLACE_AT,
+          .st_size = PLACE_LEN,
+          .st_info = ELF32_ST_INFO(STB_GLOBAL, STT_OBJECT),
+          .st_shndx = 1 }
     };
     const Elf32_Shdr sh[3] = {
         { 0 },
@@ -232,6 +237,91 @@ static void test_no_flipped_bit_of_the_headers_breaks_us(void **state)
     }
 }
 
+/* ---- a place that is filled ---- */
+
+static const uint8_t filling[PLACE_LEN] = "station";
+
+static Elf32_Sym *place(struct file *f)
+{
+    return (Elf32_Sym *)(void *)(f->bytes + SYM_AT) + 3;
+}
+
+static void with_place(struct file *f)
+{
+    good(f);
+    memset(f->bytes + DATA_AT + PLACE_AT, 0xFF, PLACE_LEN);
+}
+
+static void test_a_blank_place_is_filled_and_nothing_else_is_changed(void **state)
+{
+    struct file f;
+    struct fw_image *fw;
+    struct err e = { 0 };
+    const struct fw_segment *seg;
+    uint8_t want[104];
+
+    (void)state;
+    with_place(&f);
+    assert_int_equal(open_file(&f, FILE_LEN, &fw, &e), ERR_OK);
+    fw_image_segments(fw, &seg);
+    memcpy(want, seg[0].data, sizeof want);
+    memcpy(want + PLACE_AT, filling, PLACE_LEN);
+    for (int again = 0; again < 2; again++) { /* with the same it is done already */
+        assert_int_equal(fw_image_fill(fw, "place", filling, PLACE_LEN, &e), ERR_OK);
+        assert_int_equal(fw_image_segments(fw, &seg), 2);
+        assert_memory_equal(seg[0].data, want, sizeof want);
+        assert_memory_equal(seg[1].data, f.bytes + DATA_AT + 100, 10);
+    }
+    assert_int_equal(fw_image_fill(fw, "place", (const uint8_t *)"another", PLACE_LEN, &e), ERR_INPUT);
+    assert_ptr_equal(e.fault, &flash_fault[FLASH_FIRMWARE_FILLED]);
+    assert_memory_equal(seg[0].data, want, sizeof want);
+    fw_image_close(fw);
+}
+
+static void refuse_to_fill(struct file *f, enum flash_fault_id id, const char *why)
+{
+    struct fw_image *fw;
+    struct err e = { 0 };
+    const struct fw_segment *seg;
+    uint8_t was[104];
+
+    assert_int_equal(open_file(f, FILE_LEN, &fw, &e), ERR_OK);
+    fw_image_segments(fw, &seg);
+    memcpy(was, seg[0].data, sizeof was);
+    if (fw_image_fill(fw, "place", filling, PLACE_LEN, &e) != ERR_INPUT)
+        fail_msg("not refused: %s", why);
+    assert_ptr_equal(e.fault, &flash_fault[id]);
+    assert_memory_equal(seg[0].data, was, sizeof was);
+    fw_image_close(fw);
+}
+
+static void test_what_is_no_blank_place_of_that_size_is_left_alone(void **state)
+{
+    struct file f;
+
+    (void)state;
+    with_place(&f);
+    place(&f)->st_name = 6;
+    refuse_to_fill(&f, FLASH_FIRMWARE_BAD, "no such symbol");
+    for (uint32_t size = 0; size < 2 * PLACE_LEN; size++)
+        if (size != PLACE_LEN) {
+            with_place(&f);
+            place(&f)->st_size = size;
+            refuse_to_fill(&f, FLASH_FIRMWARE_BAD, "another size");
+        }
+    static const uint32_t nowhere[] = { 0x07FFFFF8, 0x07FFFFFF, 0x08000000 + 97, 0x08000068, 0x20000000, 0xFFFFFFF8 };
+    for (size_t i = 0; i < sizeof nowhere / sizeof *nowhere; i++) {
+        with_place(&f);
+        place(&f)->st_value = nowhere[i];
+        refuse_to_fill(&f, FLASH_FIRMWARE_BAD, "not in flash, or not whole");
+    }
+    for (size_t bit = 0; bit < 8 * PLACE_LEN; bit++) {
+        with_place(&f);
+        f.bytes[DATA_AT + PLACE_AT + bit / 8] ^= (uint8_t)(1u << bit % 8);
+        refuse_to_fill(&f, FLASH_FIRMWARE_FILLED, "not blank");
+    }
+}
+
 static void test_no_file_is_no_input(void **state)
 {
     struct fw_image *fw = NULL;
@@ -251,6 +341,8 @@ int main(void)
         cmocka_unit_test(test_what_is_no_firmware_for_the_chip_is_refused),
         cmocka_unit_test(test_every_cut_of_the_loaded_part_is_refused),
         cmocka_unit_test(test_no_flipped_bit_of_the_headers_breaks_us),
+        cmocka_unit_test(test_a_blank_place_is_filled_and_nothing_else_is_changed),
+        cmocka_unit_test(test_what_is_no_blank_place_of_that_size_is_left_alone),
         cmocka_unit_test(test_no_file_is_no_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

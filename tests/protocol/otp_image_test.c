@@ -320,6 +320,7 @@ static void test_the_scheme_table_fits_the_document(void **state)
         assert_string_equal(s->name, name[id]);
         assert_ptr_equal(scheme_by_name(name[id]), s);
         assert_int_equal(scheme_ready(id, SUITE_P256_CCM), id != 7);
+        assert_int_equal(scheme_ready(id, SUITE_RSA), id == 6);
         assert_int_equal(scheme_spoken(id, SUITE_P256_CCM), id != 7);
         assert_int_equal(scheme_spoken(id, SUITE_RSA), id == 6);
         assert_false(scheme_spoken(id, 0) || scheme_spoken(id, SUITE_P256_CHACHA));
@@ -329,6 +330,23 @@ static void test_the_scheme_table_fits_the_document(void **state)
     assert_null(scheme_by_id(9));
     assert_null(scheme_by_name("seal"));
     assert_null(scheme_by_name("sealed-"));
+}
+
+static void test_a_form_goes_by_its_schemes_name_but_for_rsa(void **state)
+{
+    (void)state;
+    uint8_t suite = 0;
+    for (uint8_t id = 1; id <= SCHEME_MAX; id++) {
+        const struct scheme *s = scheme_by_id(id);
+        assert_string_equal(scheme_form(id, SUITE_P256_CCM), s->name);
+        assert_ptr_equal(scheme_by_form(s->name, &suite), s);
+        assert_int_equal(suite, SUITE_P256_CCM);
+    }
+    assert_string_equal(scheme_form(6, SUITE_RSA), "session-rsa");
+    assert_ptr_equal(scheme_by_form("session-rsa", &suite), scheme_by_id(6));
+    assert_int_equal(suite, SUITE_RSA);
+    assert_null(scheme_form(0, SUITE_RSA));
+    assert_null(scheme_by_form("session-rs", &suite));
 }
 
 static bool burned_up_to(void *io, unsigned cell)
@@ -388,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_a_failing_back_end_never_passes_an_image),
         cmocka_unit_test(test_a_scheme_1_draft_is_complete),
         cmocka_unit_test(test_the_scheme_table_fits_the_document),
+        cmocka_unit_test(test_a_form_goes_by_its_schemes_name_but_for_rsa),
         cmocka_unit_test(test_run_time_cells_lie_behind_the_image),
         cmocka_unit_test(test_nvm_loss_is_the_highest_burned_cell),
         cmocka_unit_test(test_result_names_are_distinct),

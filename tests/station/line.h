@@ -17,6 +17,7 @@
 #include "protocol/local.h"
 #include "protocol/mailbox.h"
 #include "protocol/device.h"
+#include "protocol/session_rsa.h"
 #include "station/fault.h"
 #include "station/station.h"
 #include "verifier/verifier.h"
@@ -57,59 +58,88 @@ static struct line line;
 
 /* ---- firmware ---- */
 
-enum { ELF_LEN = 2048, ELF_CODE_AT = 512, ELF_CODE_LEN = 104, MAILBOX_AT = 0x20010000 };
+enum {
+    ELF_LEN = 3072,
+    ELF_CODE_AT = 512,
+    ELF_CODE_LEN = 104,
+    ELF_SECTIONS_AT = 2048,
+    ELF_SYMBOLS_AT = 2560,
+    ELF_STRINGS_AT = 2688,
+    MAILBOX_AT = 0x20010000,
+    RSA_KEY_AT = 0x08000000 + ELF_CODE_LEN
+};
 
-static inline void write_elf(const char *path, uint32_t mailbox, uint8_t fill, const char *symbol)
+/* rsa: what lies in the place for an RSA key; NULL: there is none. */
+static inline void write_elf(const char *path, uint32_t mailbox, uint8_t fill, const char *symbol, const uint8_t *rsa)
 {
     uint8_t f[ELF_LEN] = { 0 };
-    const char strings[] = "\0fl_mailbox\0other_name";
+    const uint32_t len = ELF_CODE_LEN + (rsa != NULL ? SESSION_RSA_KEY_LEN : 0);
+    const char strings[] = "\0fl_mailbox\0other_name\0fl_rsa_key";
     const Elf32_Ehdr eh = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB, EV_CURRENT },
                             .e_type = ET_EXEC,
                             .e_machine = EM_ARM,
                             .e_version = EV_CURRENT,
                             .e_phoff = 64,
-                            .e_shoff = 1024,
+                            .e_shoff = ELF_SECTIONS_AT,
                             .e_ehsize = sizeof eh,
                             .e_phentsize = sizeof(Elf32_Phdr),
                             .e_phnum = 1,
                             .e_shentsize = sizeof(Elf32_Shdr),
                             .e_shnum = 3 };
-    const Elf32_Phdr ph = { PT_LOAD, ELF_CODE_AT, 0x08000000, 0x08000000, ELF_CODE_LEN, ELF_CODE_LEN, PF_R | PF_X, 1 };
-    const Elf32_Sym sym[2] = { { 0 },
+    const Elf32_Phdr ph = { PT_LOAD, ELF_CODE_AT, 0x08000000, 0x08000000, len, len, PF_R | PF_X, 1 };
+    const Elf32_Sym sym[3] = { { 0 },
                                { .st_name = strcmp(symbol, "fl_mailbox") == 0 ? 1 : 12,
                                  .st_value = mailbox,
                                  .st_info = ELF32_ST_INFO(STB_GLOBAL, STT_OBJECT),
-                                 .st_shndx = 1 } };
-    const Elf32_Shdr sh[3] = { { 0 },
-                               { .sh_type = SHT_SYMTAB,
-                                 .sh_offset = 1536,
-                                 .sh_size = sizeof sym,
-                                 .sh_link = 2,
-                                 .sh_entsize = sizeof *sym,
-                                 .sh_addralign = 4 },
-                               { .sh_type = SHT_STRTAB, .sh_offset = 1664, .sh_size = sizeof strings, .sh_addralign = 1 } };
+                                 .st_shndx = 1 },
+                               { .st_name = 23,
+                                 .st_value = RSA_KEY_AT,
+                                 .st_size = SESSION_RSA_KEY_LEN,
+                                 .st_info = ELF32_ST_INFO(STB_GLOBAL, STT_OBJECT),
+                                 .st_shndx = rsa != NULL ? 1 : SHN_UNDEF } };
+    const Elf32_Shdr sh[3] = {
+        { 0 },
+        { .sh_type = SHT_SYMTAB,
+          .sh_offset = ELF_SYMBOLS_AT,
+          .sh_size = sizeof sym,
+          .sh_link = 2,
+          .sh_entsize = sizeof *sym,
+          .sh_addralign = 4 },
+        { .sh_type = SHT_STRTAB, .sh_offset = ELF_STRINGS_AT, .sh_size = sizeof strings, .sh_addralign = 1 }
+    };
     FILE *out = fopen(path, "wb");
 
     memcpy(f, &eh, sizeof eh);
     memcpy(f + 64, &ph, sizeof ph);
     memset(f + ELF_CODE_AT, fill, ELF_CODE_LEN);
-    memcpy(f + 1024, sh, sizeof sh);
-    memcpy(f + 1536, sym, sizeof sym);
-    memcpy(f + 1664, strings, sizeof strings);
+    if (rsa != NULL)
+        memcpy(f + ELF_CODE_AT + ELF_CODE_LEN, rsa, SESSION_RSA_KEY_LEN);
+    memcpy(f + ELF_SECTIONS_AT, sh, sizeof sh);
+    memcpy(f + ELF_SYMBOLS_AT, sym, sizeof sym);
+    memcpy(f + ELF_STRINGS_AT, strings, sizeof strings);
     assert_non_null(out);
     assert_int_equal(fwrite(f, sizeof f, 1, out), 1);
     assert_int_equal(fclose(out), 0);
 }
 
-static inline struct fw_image *firmware(uint32_t mailbox, uint8_t fill, const char *symbol)
+static inline struct fw_image *firmware_with(uint32_t mailbox, uint8_t fill, const char *symbol, const uint8_t *rsa)
 {
     struct fw_image *fw = NULL;
     char path[300];
 
     (void)snprintf(path, sizeof path, "%s/firmware.elf", ws);
-    write_elf(path, mailbox, fill, symbol);
+    write_elf(path, mailbox, fill, symbol, rsa);
     assert_ok(fw_image_open(&fw, path, chip_desc_find(line.product.chip), &e));
     return fw;
+}
+
+/* As the build makes it: of the RSA form its key is blank. */
+static inline struct fw_image *firmware(uint32_t mailbox, uint8_t fill, const char *symbol)
+{
+    uint8_t blank[SESSION_RSA_KEY_LEN];
+
+    memset(blank, 0xFF, sizeof blank);
+    return firmware_with(mailbox, fill, symbol, line.product.suite == SUITE_RSA ? blank : NULL);
 }
 
 static inline void otp_of(struct chip *c, uint8_t image[OTP_IMAGE_LEN])
@@ -120,16 +150,22 @@ static inline void otp_of(struct chip *c, uint8_t image[OTP_IMAGE_LEN])
 static inline bool flash_is_right(struct chip *c)
 {
     const struct fw_segment *seg;
-    uint8_t flash[256];
+    uint8_t flash[1024];
 
     fw_image_segments(line.fw, &seg);
+    assert_true(seg->len <= sizeof flash);
     return silicon_peek(inproc_silicon(c), seg->addr, flash, seg->len) && memcmp(flash, seg->data, seg->len) == 0;
 }
 
 /* The board's view of itself; false: it does not start. */
 static inline bool board_starts(struct chip *c, uint8_t image[OTP_IMAGE_LEN], struct device_side *d)
 {
+    static uint8_t rsa[SESSION_RSA_KEY_LEN];
+
     otp_of(c, image);
+    if (line.product.suite == SUITE_RSA) /* in the place that the station fills */
+        assert_true(silicon_peek(inproc_silicon(c), RSA_KEY_AT, rsa, sizeof rsa));
+    d->rsa = rsa;
     return flash_is_right(c) && otp_image_check(&line.crypto, image, false, NULL) == OTP_OK &&
            line.device->init(&line.crypto, image, 2, 1, d) == SEALED_OK;
 }

@@ -95,6 +95,16 @@ static inline bool ecdh(void *io, const uint8_t enc[P256_PK_LEN], uint8_t z[P256
     return ok;
 }
 
+static inline bool rsa(void *io, const uint8_t c[FRAME_RSA_LEN], uint8_t m[FRAME_RSA_LEN])
+{
+    struct hsm_key *k = NULL;
+    bool ok = hsm_key_find(line.h, HSM_RSA, active.label, &k, &e) == ERR_OK && hsm_rsa_raw(k, c, m, &e) == ERR_OK;
+
+    (void)io;
+    hsm_key_free(k);
+    return ok;
+}
+
 static inline bool mac_secret(const struct device *d, const uint8_t *in, size_t len, uint8_t out[SHA256_LEN])
 {
     struct wrapped_key key[REG_KEYS_MAX];
@@ -149,7 +159,7 @@ static inline struct peer_side side_of(const struct product *p, const struct dev
 
     put32(side.serial, (uint32_t)(d->serial >> 32));
     put32(side.serial + 4, (uint32_t)d->serial);
-    if (p->epoch != 0)
+    if (p->epoch != 0 && p->suite != SUITE_RSA)
         assert_true(line.crypto.p256_decompress(line.crypto.io, active.x, side.pkRm));
     return side;
 }
@@ -161,7 +171,7 @@ static inline enum sealed_result open_first(const struct device *d, const uint8_
     const struct peer_scheme *peer = peer_scheme_of(line.product.scheme, line.product.suite);
     const struct peer_side side = side_of(&line.product, d);
     struct asked asked = { &line.product, d };
-    const struct peer_token token = { .ecdh = ecdh, .mac = mac, .io = &asked };
+    const struct peer_token token = { .ecdh = ecdh, .mac = mac, .rsa = rsa, .io = &asked };
     struct peer_session s;
     struct frame f;
     enum sealed_result r = SEALED_FORM;
@@ -204,6 +214,19 @@ static inline void public_x(enum hsm_key_kind kind, const char *label, uint8_t x
     hsm_key_free(k);
 }
 
+/* Of the fleet's RSA key, which is made once, for it takes its time. */
+static inline void public_rsa(struct fleet_key *row)
+{
+    const struct crypto_part part[] = { { row->rsa_n, sizeof row->rsa_n }, { row->rsa_e, sizeof row->rsa_e } };
+    struct hsm_key *k = NULL;
+
+    assert_ok(hsm_key_ensure(line.h, HSM_RSA, row->label, &k, NULL, &e));
+    assert_ok(hsm_rsa_public(k, row->rsa_n, row->rsa_e, &e));
+    assert_true(line.crypto.sha256(line.crypto.io, part, 2, row->x));
+    row->has_rsa = true;
+    hsm_key_free(k);
+}
+
 static inline int group_up(void **state)
 {
     if (line_group_up(state) != 0)
@@ -219,9 +242,10 @@ static inline int up(void **state)
 {
     const struct kind *kind = *state;
     const struct scheme *s = scheme_by_id(kind->device->id);
-    struct fleet_key k = { .fleet = 1, .epoch = 1, .suite = 1, .label = "fleet/1/1" };
+    const bool is_rsa = kind->device->suite == SUITE_RSA;
+    struct fleet_key k = { .fleet = 1, .epoch = 1, .suite = kind->device->suite };
     struct product p = { .scheme = s->id,
-                         .suite = 1,
+                         .suite = kind->device->suite,
                          .fleet = 1,
                          .model = 7,
                          .policy = (uint16_t)(POLICY_NVM_REQUIRED | kind->policy),
@@ -245,7 +269,10 @@ static inline int up(void **state)
     line_start(&p, kind->device);
     line.station.prove = prove;
     line.make_key = slots_chip_makes_key(&p) ? chip_makes_key : NULL;
+    (void)snprintf(k.label, sizeof k.label, is_rsa ? "rsa/1/1" : "fleet/1/1");
     memcpy(k.x, fleet_x, sizeof k.x);
+    if (is_rsa)
+        public_rsa(&k);
     active = (struct fleet_key){ .epoch = 0 };
     if (s->epoch) {
         assert_ok(registry_fleet_key_add(line.registry, &k, &e));

@@ -1,4 +1,6 @@
 /* Every scheme's way through the line: the same steps, other keys. */
+#include <sqlite3.h>
+
 #include "tests/station/scheme_line.h"
 
 /* ---- what every scheme does ---- */
@@ -131,8 +133,8 @@ static void test_a_new_board_starts_with_the_key_that_its_fleet_was_rotated_to(v
     uint8_t bytes[OTP_IMAGE_LEN];
 
     (void)state;
-    if (line.product.epoch == 0)
-        return; /* no fleet key */
+    if (line.product.epoch == 0 || line.product.suite == SUITE_RSA)
+        return; /* no fleet key, or one for life */
     public_x(HSM_FLEET, k.label, k.x);
     assert_ok(registry_fleet_key_add(line.registry, &k, &e));
     active = k;
@@ -146,12 +148,112 @@ static void test_a_new_board_starts_with_the_key_that_its_fleet_was_rotated_to(v
     board_opens();
 }
 
+/* ---- the RSA form: the firmware is one for all fleets ---- */
+
+static void key_of_fleet(uint8_t key[SESSION_RSA_KEY_LEN])
+{
+    memcpy(key, active.rsa_n, sizeof active.rsa_n);
+    memcpy(key + sizeof active.rsa_n, active.rsa_e, sizeof active.rsa_e);
+}
+
+static void use_firmware(const uint8_t *rsa_key)
+{
+    fw_image_close(line.fw);
+    line.station.firmware = line.fw = firmware_with(MAILBOX_AT, 0x5A, "fl_mailbox", rsa_key);
+}
+
+static void refused_and_nothing_is_done(const struct fault *f)
+{
+    expect_fault(true, f, VERDICT_REFUSED);
+    assert_false(line.r.has_device);
+    assert_int_equal(pulses(), 0);
+}
+
+static void test_the_fleets_key_is_in_flash_and_its_digest_in_otp(void **state)
+{
+    uint8_t want[SESSION_RSA_KEY_LEN], flash[SESSION_RSA_KEY_LEN], image[OTP_IMAGE_LEN];
+
+    (void)state;
+    expect_pass();
+    key_of_fleet(want);
+    assert_true(silicon_peek(inproc_silicon(line.chip), RSA_KEY_AT, flash, sizeof flash));
+    assert_memory_equal(flash, want, sizeof want);
+    otp_of(line.chip, image);
+    assert_int_equal(image[OTP_OFF_SUITE], SUITE_RSA);
+    assert_memory_equal(image + OTP_OFF_SLOT, active.x, SLOT_LEN);
+    assert_true(bytes_all(image + OTP_OFF_SLOT + SLOT_LEN, SLOT_LEN, 0xFF)); /* no point to seal to */
+}
+
+static void test_a_board_whose_key_in_flash_differs_is_not_done_until_it_is_written_again(void **state)
+{
+    static const uint8_t other[SESSION_RSA_KEY_LEN + 4] = { 1 };
+    const struct fw_segment seg = { .addr = RSA_KEY_AT, .len = sizeof other, .data = other };
+    uint8_t image[OTP_IMAGE_LEN];
+    struct device_side side;
+
+    (void)state;
+    expect_pass();
+    assert_ok(chip_flash_write(line.chip, &seg, 1, &e));
+    assert_false(board_starts(line.chip, image, &side));
+    power_cycle();
+    expect_pass();
+    assert_string_equal(line.r.code, "done");
+    board_opens();
+}
+
+static void test_a_firmware_that_holds_this_key_already_is_taken_and_no_other(void **state)
+{
+    uint8_t key[SESSION_RSA_KEY_LEN];
+
+    (void)state;
+    key_of_fleet(key);
+    key[0] ^= 1;
+    use_firmware(key);
+    refused_and_nothing_is_done(&flash_fault[FLASH_FIRMWARE_FILLED]);
+    key[0] ^= 1;
+    use_firmware(key);
+    expect_pass();
+    board_opens();
+}
+
+static void test_a_firmware_without_the_place_is_another_schemes(void **state)
+{
+    (void)state;
+    use_firmware(NULL);
+    refused_and_nothing_is_done(&station_fault[STATION_OTHER_FIRMWARE]);
+}
+
+static void test_a_firmware_with_the_place_is_no_other_schemes(void **state)
+{
+    uint8_t blank[SESSION_RSA_KEY_LEN];
+
+    (void)state;
+    memset(blank, 0xFF, sizeof blank);
+    use_firmware(blank);
+    refused_and_nothing_is_done(&station_fault[STATION_OTHER_FIRMWARE]);
+}
+
+static void test_a_key_whose_digest_is_not_the_rows_is_never_written(void **state)
+{
+    static const char *const bad[] = { "UPDATE fleet_key SET rsa_e = x'00000003'",
+                                       "UPDATE fleet_key SET rsa_n = NULL, rsa_e = NULL" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        sqlite3 *db;
+        assert_int_equal(sqlite3_open(line.db, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, bad[i], NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(db);
+        refused_and_nothing_is_done(&station_fault[STATION_PRODUCT_KEYS]);
+    }
+}
+
 #define EACH(test, n)                                     \
     {                                                     \
 #test " [" #n "]", test, up, line_down, &kinds[n] \
     }
 #define EACH_KIND(test) \
-    EACH(test, 0), EACH(test, 1), EACH(test, 2), EACH(test, 3), EACH(test, 4), EACH(test, 5), EACH(test, 6)
+    EACH(test, 0), EACH(test, 1), EACH(test, 2), EACH(test, 3), EACH(test, 4), EACH(test, 5), EACH(test, 6), EACH(test, 7)
 
 int main(void)
 {
@@ -163,6 +265,7 @@ int main(void)
         { &device_session, "stm32l476", POLICY_TAG16, 0 },
         { &device_identity, "stm32l476", POLICY_TAG16 | POLICY_SIGN_ALL, 0 },
         { &device_signup, "stm32f407", POLICY_SIGN_ALL, 1 },
+        { &device_session_rsa, "stm32f407", POLICY_TAG16, 0 },
     };
     const struct CMUnitTest tests[] = {
         EACH_KIND(test_a_blank_board_becomes_a_device_whose_message_opens),
@@ -173,6 +276,12 @@ int main(void)
         EACH_KIND(test_the_journal_never_holds_the_secret),
         EACH_KIND(test_a_new_board_starts_with_the_key_that_its_fleet_was_rotated_to),
         EACH_KIND(test_what_all_devices_share_is_missing_before_a_serial_is_taken),
+        EACH(test_the_fleets_key_is_in_flash_and_its_digest_in_otp, 7),
+        EACH(test_a_board_whose_key_in_flash_differs_is_not_done_until_it_is_written_again, 7),
+        EACH(test_a_firmware_that_holds_this_key_already_is_taken_and_no_other, 7),
+        EACH(test_a_firmware_without_the_place_is_another_schemes, 7),
+        EACH(test_a_firmware_with_the_place_is_no_other_schemes, 4),
+        EACH(test_a_key_whose_digest_is_not_the_rows_is_never_written, 7),
     };
     return cmocka_run_group_tests(tests, group_up, line_group_down);
 }

@@ -1,5 +1,9 @@
 /* Scheme 6 in its RSA form at the server: one key of 4096 bits in SoftHSM2, made once for all tests. */
+#include <sqlite3.h>
+
 #include "tests/verifier/breach.h"
+
+#include "verifier/fault.h"
 
 static const struct kind rsa = { &device_session_rsa, POLICY_TAG16, 0 };
 
@@ -116,6 +120,43 @@ static void test_a_proof_opens_no_session_and_telemetry_proves_nothing(void **st
     assert_int_equal(frames_stored(), 0);
 }
 
+static void relabel(const char *label)
+{
+    char sql[80];
+    sqlite3 *db;
+
+    (void)snprintf(sql, sizeof sql, "UPDATE fleet_key SET label = '%s'", label);
+    assert_int_equal(sqlite3_open(site.db, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* The line asks before it burns: afterwards the proof would find it out. */
+static void test_a_token_without_the_fleets_key_is_not_ready(void **state)
+{
+    static const struct kind sealed = { &device_sealed, POLICY_TAG16, 0 };
+    struct board b;
+    struct fleet_key k;
+    struct peer *p;
+
+    (void)state;
+    one_board(&b, &rsa);
+    relabel("rsa/404/1");
+    assert_int_equal(verifier_is_ready(site.verifier, &b.product, &e), ERR_CONFIG);
+    assert_ptr_equal(e.fault, &verifier_fault[VERIFIER_FLEET_KEY]);
+    assert_non_null(strstr(e.subject, "rsa/404/1"));
+    assert_ok(registry_fleet_key_active(site.registry, b.product.fleet, &k, &e));
+    assert_int_equal(peer_of_fleet(site.verifier, &k, &p, &e), ERR_CONFIG); /* nothing of it was kept */
+    char label[REG_NAME];
+    (void)snprintf(label, sizeof label, "rsa/%u/1", b.product.fleet);
+    relabel(label);
+    assert_ok(verifier_is_ready(site.verifier, &b.product, &e));
+    assert_ok(registry_fleet_key_state(site.registry, b.product.fleet, 1, FLEET_KEY_ACTIVE, FLEET_KEY_RETIRED, "end", &e));
+    assert_ok(verifier_is_ready(site.verifier, &b.product, &e)); /* the station's to refuse */
+    const struct product other = add_product(&sealed, "other");
+    assert_ok(verifier_is_ready(site.verifier, &other, &e)); /* it has no key of a fleet */
+}
+
 /* As breach_test.c's rows. */
 static const struct breach row = { { &device_session_rsa, POLICY_TAG16, 0 }, 0, 0, NULL, READ_NOTHING };
 
@@ -140,6 +181,7 @@ int main(void)
         T(test_a_cold_session_is_made_again_and_other_bytes_are_a_replay),
         T(test_blocks_that_are_wrong_in_whatever_way_are_refused_alike),
         T(test_a_proof_opens_no_session_and_telemetry_proves_nothing),
+        T(test_a_token_without_the_fleets_key_is_not_ready),
         T(test_a_board_opened_completely_or_the_registry_read_costs_no_other_board),
     };
     return cmocka_run_group_tests(tests, site_group_up, site_group_down);

@@ -13,6 +13,7 @@
  *   busy-sign       each C_SignInit finds an operation that was left active, until its session is closed
  *   no-kwp          no key wrap mechanism
  *   no-edwards      no Ed25519 key pairs
+ *   no-rsa          no RSA key pairs
  *   no-eddsa        Ed25519 key pairs, but no signatures by them
  *   other-210a      CKM_AES_KEY_WRAP_PAD is not RFC 5649 (as in NSS)
  *   unenforced      CKA_UNWRAP_TEMPLATE is taken and ignored
@@ -87,6 +88,8 @@ static CK_RV fake_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 
 static CK_RV fake_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
 {
+    if (is("no-rsa") && type == CKM_RSA_PKCS_KEY_PAIR_GEN)
+        return CKR_MECHANISM_INVALID;
     if ((is("no-edwards") && type == CKM_EC_EDWARDS_KEY_PAIR_GEN) || (is("no-eddsa") && type == CKM_EDDSA))
         return CKR_MECHANISM_INVALID;
     return real->C_GetMechanismInfo(slot, type, info);
