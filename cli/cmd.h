@@ -69,6 +69,7 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_SIGN_ALL,
               OPT_FIELD_SIGN_UP,
               OPT_TWO_WAY,
+              OPT_COMPACT,
               OPT_DEADLINE,
               OPTS
 };

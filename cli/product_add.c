@@ -254,6 +254,7 @@ static const struct cmd_opt options[] = {
     { "psk", NULL, OPT_PSK, 0, false, "burn a secret too, so that frames prove their sender", false },
     { "sign-all", "yes|no", OPT_SIGN_ALL, 0, false, "identity, signup: sign every frame (default yes)", false },
     { "field-sign-up", NULL, OPT_FIELD_SIGN_UP, 0, false, "signup: the first frame may bring the device's key", false },
+    { "compact", NULL, OPT_COMPACT, 0, false, "shorter first frames, with tags of 8 bytes: see below", false },
     { "two-way", NULL, OPT_TWO_WAY, 0, false, "its devices can be answered (default: they send only)", false },
     { "lock", "LEVEL", OPT_LOCK, 0, false, "readout protection after the proof: 0, 1 or 2 (default 0)", false },
     { "model", "N", OPT_MODEL, 0, false, "0..65535, in each image (default 0)", false },
@@ -265,7 +266,7 @@ static const struct cmd_opt options[] = {
 extern const struct cmd cmd_product_add;
 const struct cmd cmd_product_add = {
     "product add",
-    "NAME --chip CHIP --scheme SCHEME [--psk] [--sign-all yes|no] [--field-sign-up] [--two-way] [--lock LEVEL] "
+    "NAME --chip CHIP --scheme SCHEME [--psk] [--sign-all yes|no] [--field-sign-up] [--compact] [--two-way] [--lock LEVEL] "
     "[--model N] [--serials FIRST-LAST] [--pin-source SOURCE]",
     "add a product: what its devices are, and which serials they get",
     "A product never changes; adding it again with the same values does nothing.\n"
@@ -280,6 +281,11 @@ const struct cmd cmd_product_add = {
     "A fleet's first key, of epoch 1, is made here, in the server token.\n"
     "Without --two-way nobody answers its devices: each sends its first frame twice, for one may be lost, and --two-way\n"
     "is what a product needs whose keys shall change in the field, by `rotate` or `rekey`.\n"
+    "With --compact a first frame is 12 bytes shorter (session: 8): it has the low 4 bytes of the serial instead of 8, and a\n"
+    "tag of 8 bytes instead of 16, as every later frame has.  Of 2^64 forged first frames one is expected to be taken for\n"
+    "a true one, instead of one of 2^128; such tries are seen as refusals.  With a pre-shared key nothing else keeps out\n"
+    "forgeries; identity and signup are signed besides; the others prove no sender in either form.\n"
+    "secret, derived and unsigned later frames (--sign-all no) have no compact form.\n"
     "Lock levels, and what they protect from who holds the device in his hands:\n"
     "  0  nothing: OTP and flash can be read, the flash can be written\n"
     "  1  the flash can't be read; OTP is not protected: going back to level 0 erases the flash and keeps OTP\n"
