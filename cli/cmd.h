@@ -70,6 +70,7 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_FIELD_SIGN_UP,
               OPT_TWO_WAY,
               OPT_COMPACT,
+              OPT_KEY,
               OPT_DEADLINE,
               OPTS
 };

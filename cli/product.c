@@ -7,6 +7,7 @@
 #include "cli/ui/report.h"
 #include "protocol/frame.h"
 #include "protocol/scheme.h"
+#include "station/slots.h"
 
 static const char *scheme_name(uint8_t id)
 {
@@ -20,6 +21,12 @@ static bool is_compact(const struct product *p)
     return frame_is_compact(p->scheme, p->suite, p->policy);
 }
 
+/* Of the key that its devices sign with; NULL: they have none. */
+static const char *key_maker(const struct product *p)
+{
+    return p->injected ? "injected" : slots_device_signs(p) ? "chip" : NULL;
+}
+
 void product_text(const struct product *p)
 {
     printf("product   %s\nchip      %s\nscheme    %s%s%s\n", p->name, p->chip, scheme_name(p->scheme),
@@ -29,6 +36,8 @@ void product_text(const struct product *p)
            p->lock, p->fleet, p->model, p->policy, p->serial_first, p->serial_last, p->created);
     if (p->epoch != 0)
         printf("epoch     %u, its devices' first fleet key: fleet/%u/%u\n", p->epoch, p->fleet, p->epoch);
+    if (p->injected)
+        puts("key       injected: drawn by the line, not by the chip");
     if (p->master[0] != '\0')
         printf("master    master/%s\n", p->master);
 }
@@ -40,9 +49,9 @@ static bool json_keys(json_t *o, const struct product *p)
 
     hex_encode(p->ra_x, sizeof p->ra_x, ra);
     hex_encode(p->backup_ra_x, sizeof p->backup_ra_x, backup);
-    json_t *keys =
-        json_pack("{s:b, s:i, s:s?, s:s?, s:s?}", "compact", is_compact(p), "epoch", p->epoch, "ra_x", p->has_ra ? ra : NULL,
-                  "backup_ra_x", p->has_backup_ra ? backup : NULL, "master", p->master[0] != '\0' ? p->master : NULL);
+    json_t *keys = json_pack("{s:b, s:s?, s:i, s:s?, s:s?, s:s?}", "compact", is_compact(p), "key", key_maker(p), "epoch",
+                             p->epoch, "ra_x", p->has_ra ? ra : NULL, "backup_ra_x", p->has_backup_ra ? backup : NULL,
+                             "master", p->master[0] != '\0' ? p->master : NULL);
     const bool ok = keys != NULL && json_object_update(o, keys) == 0;
 
     json_decref(keys);
