@@ -69,6 +69,8 @@ enum opt_id { /* where a value lands in app.opt */
               OPT_SIGN_ALL,
               OPT_FIELD_SIGN_UP,
               OPT_TWO_WAY,
+              OPT_COMPACT,
+              OPT_KEY,
               OPT_DEADLINE,
               OPT_TLS,
               OPT_OUT,

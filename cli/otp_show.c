@@ -12,6 +12,7 @@
 #include "cli/slot.h"
 #include "cli/ui/report.h"
 #include "hsm/hpke_host.h"
+#include "protocol/frame.h"
 #include "protocol/otp_cells.h"
 #include "protocol/otp_image.h"
 
@@ -146,6 +147,11 @@ static const char *scheme_name(const struct view *v)
     return name != NULL ? name : "unknown";
 }
 
+static bool is_compact(const struct otp_image *im)
+{
+    return frame_is_compact(im->scheme, im->suite, im->policy);
+}
+
 static json_t *json_image(const struct view *v)
 {
     const struct otp_image *im = &v->image;
@@ -162,9 +168,10 @@ static json_t *json_image(const struct view *v)
         }
     }
     hex_encode(im->serial, sizeof im->serial, serial);
-    return json_pack("{s:s, s:i, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o}", "scheme", scheme_name(v), "suite", im->suite,
-                     "serial", serial, "fleet", im->fleet, "model", im->model, "policy", im->policy, "epoch", im->epoch,
-                     "generation", im->gen, "day", im->day, "station", im->station, "slots", slots);
+    return json_pack("{s:s, s:i, s:s, s:i, s:i, s:i, s:b, s:i, s:i, s:i, s:i, s:o}", "scheme", scheme_name(v), "suite",
+                     im->suite, "serial", serial, "fleet", im->fleet, "model", im->model, "policy", im->policy, "compact",
+                     is_compact(im), "epoch", im->epoch, "generation", im->gen, "day", im->day, "station", im->station,
+                     "slots", slots);
 }
 
 static void text_image(const struct view *v)
@@ -175,9 +182,10 @@ static void text_image(const struct view *v)
 
     hex_encode(im->serial, sizeof im->serial, serial);
     printf(
-        "serial    %s\nscheme    %s, suite %u\nfleet     %u\nmodel     %u\npolicy    0x%04x\nepoch     %u\ngeneration %u\n"
+        "serial    %s\nscheme    %s, suite %u\nfleet     %u\nmodel     %u\npolicy    0x%04x%s\nepoch     %u\ngeneration %u\n"
         "day       %u since 2020-01-01\nstation   %u\n",
-        serial, scheme_name(v), im->suite, im->fleet, im->model, im->policy, im->epoch, im->gen, im->day, im->station);
+        serial, scheme_name(v), im->suite, im->fleet, im->model, im->policy, is_compact(im) ? ", compact first frames" : "",
+        im->epoch, im->gen, im->day, im->station);
     for (unsigned i = 0; i < SLOTS; i++) {
         describe(v, i, &t);
         printf("S%u        %s%s%s\n", i, t.role, t.value[0] != '\0' ? ", " : "", t.value);

@@ -13,6 +13,7 @@
 #include "cli/token.h"
 #include "flash/chips/chips.h"
 #include "protocol/scheme.h"
+#include "station/slots.h"
 
 /* Constants of the firmware's build: docs/protocol.md, frames. */
 enum { SID_LEN = 2, CTR_LEN = 1, LOCK_LEVELS = 3 };
@@ -28,6 +29,9 @@ static const char f4_text[] =
     "on an STM32F407 above RDP level 0 nobody can program OTP any more, its own firmware neither: it can't "
     "record a loss of its counters or its retirement there";
 static const char psk_text[] = "a pre-shared key is secret only at RDP level 2; below it, who opens the device reads it";
+static const char injected_text[] =
+    "the line draws each device's key and holds it until the burn is read back: who had the line's token and registry "
+    "then, or has a copy of both, can speak for the device";
 /* By scheme: what in OTP only level 2 keeps secret. */
 static const char *const secret_text[SCHEME_MAX + 1] = {
     [3] = "the seed of the device's own key is secret only at RDP level 2; below it, who opens the device can speak for it",
@@ -88,6 +92,21 @@ static enum err_code take_scheme(const struct app *app, struct product *p, struc
         suggest_offer(&s, scheme_form(id, SUITE_RSA));
     }
     return unknown(CLI_UNKNOWN_SCHEME, name, &s, e);
+}
+
+/* Of schemes whose devices sign with a key of their own, where the line may draw it instead of the chip. */
+static enum err_code take_key(const struct app *app, struct product *p, struct err *e)
+{
+    const char *word = app->opt[OPT_KEY];
+
+    if (word == NULL)
+        return ERR_OK;
+    if (strcmp(word, "chip") != 0 && strcmp(word, "injected") != 0)
+        return err_set(e, &cli_fault[CLI_PRODUCT_OPTION], "parse", NULL, 0, "--key '%s': chip or injected", word);
+    p->injected = word[0] == 'i';
+    if (!slots_may_inject(p->scheme))
+        return err_set(e, &cli_fault[CLI_PRODUCT_OPTION], "parse", NULL, 0, "--key with '%s'", app->opt[OPT_SCHEME]);
+    return ERR_OK;
 }
 
 /* A decimal or 0x number in 1..2^32-1 up to `end`; 0: none. */
@@ -156,7 +175,8 @@ static enum err_code parse(const struct app *app, struct product *p, struct err 
 
     *p = (struct product){ .sid_len = SID_LEN, .ctr_len = CTR_LEN };
     if ((rc = check_name(app->opt[OPT_OPERAND], e)) != ERR_OK || (rc = take_chip(app->opt[OPT_CHIP], p, e)) != ERR_OK ||
-        (rc = take_scheme(app, p, e)) != ERR_OK || (rc = take_serials(app->opt[OPT_SERIALS], p, e)) != ERR_OK ||
+        (rc = take_scheme(app, p, e)) != ERR_OK || (rc = take_key(app, p, e)) != ERR_OK ||
+        (rc = take_serials(app->opt[OPT_SERIALS], p, e)) != ERR_OK ||
         (app->opt[OPT_MODEL] != NULL && (rc = options_number(app, OPT_MODEL, UINT16_MAX, &model, e)) != ERR_OK))
         return rc;
     (void)snprintf(p->name, sizeof p->name, "%s", app->opt[OPT_OPERAND]);
@@ -168,7 +188,8 @@ static enum err_code parse(const struct app *app, struct product *p, struct err 
 static bool same(const struct app *app, const struct product *have, const struct product *want)
 {
     return strcmp(have->chip, want->chip) == 0 && have->scheme == want->scheme && have->suite == want->suite &&
-           have->policy == want->policy && (app->opt[OPT_LOCK] == NULL || have->lock == want->lock) &&
+           have->policy == want->policy && have->injected == want->injected &&
+           (app->opt[OPT_LOCK] == NULL || have->lock == want->lock) &&
            (app->opt[OPT_MODEL] == NULL || have->model == want->model) &&
            (want->serial_first == 0 || (have->serial_first == want->serial_first && have->serial_last == want->serial_last));
 }
@@ -243,6 +264,8 @@ static enum err_code run(struct app *app, struct err *e)
         fprintf(stderr, "fuseline: %s\n", f4_text);
     if ((p.policy & POLICY_PSK) != 0)
         fprintf(stderr, "fuseline: %s\n", psk_text);
+    if (p.injected)
+        fprintf(stderr, "fuseline: %s\n", injected_text);
     if (secret_text[p.scheme] != NULL && p.lock < 2)
         fprintf(stderr, "fuseline: %s\n", secret_text[p.scheme]);
     return ERR_OK;
@@ -255,6 +278,8 @@ static const struct cmd_opt options[] = {
     { "psk", NULL, OPT_PSK, 0, false, "burn a secret too, so that frames prove their sender", false },
     { "sign-all", "yes|no", OPT_SIGN_ALL, 0, false, "identity, signup: sign every frame (default yes)", false },
     { "field-sign-up", NULL, OPT_FIELD_SIGN_UP, 0, false, "signup: the first frame may bring the device's key", false },
+    { "key", "chip|injected", OPT_KEY, 0, false, "identity: who makes the device's key (default chip)", false },
+    { "compact", NULL, OPT_COMPACT, 0, false, "shorter first frames, with tags of 8 bytes: see below", false },
     { "two-way", NULL, OPT_TWO_WAY, 0, false, "its devices can be answered (default: they send only)", false },
     { "lock", "LEVEL", OPT_LOCK, 0, false, "readout protection after the proof: 0, 1 or 2 (default 0)", false },
     { "model", "N", OPT_MODEL, 0, false, "0..65535, in each image (default 0)", false },
@@ -266,7 +291,7 @@ static const struct cmd_opt options[] = {
 extern const struct cmd cmd_product_add;
 const struct cmd cmd_product_add = {
     "product add",
-    "NAME --chip CHIP --scheme SCHEME [--psk] [--sign-all yes|no] [--field-sign-up] [--two-way] [--lock LEVEL] "
+    "NAME --chip CHIP --scheme SCHEME [--psk] [--sign-all yes|no] [--field-sign-up] [--key chip|injected] [--compact] [--two-way] [--lock LEVEL] "
     "[--model N] [--serials FIRST-LAST] [--pin-source SOURCE]",
     "add a product: what its devices are, and which serials they get",
     "A product never changes; adding it again with the same values does nothing.\n"
@@ -282,6 +307,14 @@ const struct cmd cmd_product_add = {
     "A fleet's first key, of epoch 1, is made here, in the server token; RSA takes some seconds.\n"
     "Without --two-way nobody answers its devices: each sends its first frame twice, for one may be lost, and --two-way\n"
     "is what a product needs whose keys shall change in the field, by `rotate` or `rekey`.\n"
+    "With --key injected the line's HSM draws the key of each device, and the station burns it: where a chip's own random\n"
+    "numbers are not to be trusted with it.  The price: station and registry (wrapped) hold it until the burn is read back;\n"
+    "then it is destroyed, and the log says so.  Copies of the registry made meanwhile are out of reach.\n"
+    "With --compact a first frame is 12 bytes shorter (session: 8): it has the low 4 bytes of the serial instead of 8, and a\n"
+    "tag of 8 bytes instead of 16, as every later frame has.  Of 2^64 forged first frames one is expected to be taken for\n"
+    "a true one, instead of one of 2^128; such tries are seen as refusals.  With a pre-shared key nothing else keeps out\n"
+    "forgeries; identity and signup are signed besides; the others prove no sender in either form.\n"
+    "secret, derived and unsigned later frames (--sign-all no) have no compact form.\n"
     "Lock levels, and what they protect from who holds the device in his hands:\n"
     "  0  nothing: OTP and flash can be read, the flash can be written\n"
     "  1  the flash can't be read; OTP is not protected: going back to level 0 erases the flash and keeps OTP\n"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/fault.h"
+#include "protocol/frame.h"
 
 /* Does this scheme take that option?  What it may carry stands in its row. */
 static enum err_code take_bit(const struct app *app, const struct scheme *s, enum opt_id id, const char *option,
@@ -33,6 +34,19 @@ static enum err_code take_sign_all(const struct app *app, const struct scheme *s
     return ERR_OK;
 }
 
+/* docs/protocol.md has a compact form of a scheme's first frames, or none; of devices that sign only if they sign all. */
+static enum err_code take_compact(const struct app *app, const struct scheme *s, struct product *p, struct err *e)
+{
+    if (app->opt[OPT_COMPACT] == NULL)
+        return ERR_OK;
+    if (!frame_is_compact(s->id, p->suite, 0))
+        return err_set(e, &cli_fault[CLI_NO_COMPACT], "parse", NULL, 0, "'%s'", s->name);
+    if (((s->policy & ~p->policy) & POLICY_SIGN_ALL) != 0)
+        return err_set(e, &cli_fault[CLI_NO_COMPACT], "parse", NULL, 0, "'%s' with --sign-all no", s->name);
+    p->policy &= (uint16_t)~POLICY_TAG16;
+    return ERR_OK;
+}
+
 enum err_code product_policy(const struct app *app, const struct scheme *s, struct product *p, struct err *e)
 {
     enum err_code rc;
@@ -43,5 +57,6 @@ enum err_code product_policy(const struct app *app, const struct scheme *s, stru
     if ((rc = take_bit(app, s, OPT_PSK, "psk", POLICY_PSK, p, e)) != ERR_OK ||
         (rc = take_bit(app, s, OPT_FIELD_SIGN_UP, "field-sign-up", POLICY_FIELD_SIGN_UP, p, e)) != ERR_OK)
         return rc;
-    return take_sign_all(app, s, p, e);
+    rc = take_sign_all(app, s, p, e);
+    return rc == ERR_OK ? take_compact(app, s, p, e) : rc;
 }

@@ -138,6 +138,18 @@ static void made(struct told *t, const struct leaf *l)
     (void)hex_decode(leaf_text(l, "x"), t->x, sizeof t->x);
 }
 
+static void injected(struct told *t, const struct leaf *l)
+{
+    made(t, l);
+    t->is_injected = true;
+}
+
+static void seed_gone(struct told *t, const struct leaf *l)
+{
+    (void)l;
+    t->seed_gone = true;
+}
+
 static void pinned(struct told *t, const struct leaf *l)
 {
     made(t, l);
@@ -167,8 +179,10 @@ static const struct {
     const char *event;
     void (*learn)(struct told *t, const struct leaf *l);
 } facts[] = {
-    { "device.chip-made", made }, { "device.pinned", pinned },   { "device.epoch", epoch },
-    { "device.rekey", rekey },    { "device.rekeyed", rekeyed },
+    { "device.injected", injected }, { "device.seed-destroyed", seed_gone },
+    { "device.chip-made", made },    { "device.pinned", pinned },
+    { "device.epoch", epoch },       { "device.rekey", rekey },
+    { "device.rekeyed", rekeyed },
 };
 
 static enum err_code take_fact(struct check *c, const struct leaf *l, struct err *e)

@@ -15,7 +15,7 @@ struct told { /* one device as the log tells it */
     char product[REG_NAME], reason[REG_NAME * 2];
     uint8_t x[32], salt[16], pending_salt[16]; /* its own key; its generations */
     uint8_t epoch, gen;
-    bool is_made, is_pinned, is_pending;
+    bool is_made, is_pinned, is_pending, is_injected, seed_gone;
     bool is_row, is_told, was_done, has_frames;
 };
 

@@ -124,13 +124,14 @@ static enum err_code check_image(struct check *c, const struct device *d, const 
 
 /* ---- its keys ---- */
 
-/* Wrapped keys of a device, least and most: of 1 its own server key and its secret, of 4 its secret; elsewhere a seed at
- * most, where the line made one. */
-static void keys_wanted(const struct product *p, size_t *least, size_t *most)
+/* Wrapped keys of a device, least and most: of 1 its own server key and its secret, of 4 its secret; of an injected key what
+ * it is made of, until the log says that this was destroyed; elsewhere a seed at most, where the line made one. */
+static void keys_wanted(const struct product *p, const struct told *t, size_t *least, size_t *most)
 {
-    static const uint8_t seeds[SCHEME_MAX + 1] = { [2] = 1, [3] = 1, [6] = 1, [7] = 1, [8] = 1 };
+    static const uint8_t seeds[SCHEME_MAX + 1] = { [2] = 1, [6] = 1 };
+    const size_t secrets = p->scheme == 1 ? ((p->policy & POLICY_PSK) != 0 ? 2 : 1) : p->scheme == 4 ? 1 : 0;
 
-    *least = p->scheme == 1 ? ((p->policy & POLICY_PSK) != 0 ? 2 : 1) : p->scheme == 4 ? 1 : 0;
+    *least = secrets + (t->is_injected && !t->seed_gone ? 1 : 0);
     *most = p->scheme <= SCHEME_MAX ? *least + seeds[p->scheme] : 0;
 }
 
@@ -160,10 +161,10 @@ static enum err_code check_keys(struct check *c, const struct device *d, const s
 
     if (rc != ERR_OK)
         return rc;
-    keys_wanted(p, &least, &most);
-    if ((must && (n < least || n > most)) || (d->state == DEV_RESERVED && n != 0)) {
+    keys_wanted(p, t, &least, &most);
+    if ((must && (n < least || n > most)) || (t->seed_gone && n != 0) || (d->state == DEV_RESERVED && n != 0)) {
         (void)snprintf(pair.is, sizeof pair.is, "%zu keys", n);
-        (void)snprintf(pair.should, sizeof pair.should, "%zu keys", must ? least : 0);
+        (void)snprintf(pair.should, sizeof pair.should, "%zu keys", must || t->seed_gone ? least : 0);
         rc = check_differs(c, DIFF_KEYS, &d->serial, pair.is, pair.should, e);
     }
     return rc == ERR_OK ? check_digest(c, t, key, n, e) : rc;

@@ -108,6 +108,21 @@ enum err_code registry_chip_made(struct registry *r, uint64_t serial, const uint
     return rc != ERR_OK ? rc : registry_end(r, chip_made(r, text, x, image, e), e);
 }
 
+/* ---- injected ---- */
+
+enum err_code device_key_injected(struct registry *r, const char *serial, const uint8_t x[32], struct err *e)
+{
+    char hex[65];
+    bool unique;
+    enum err_code rc = insert(r, serial, x, "MADE", &unique, e);
+
+    if (rc == ERR_OK && !unique)
+        rc = key_known(serial, x, e);
+    hex_encode(x, 32, hex);
+    return rc != ERR_OK ? rc
+                        : event_append(r, "device.injected", (const char *const[]){ "serial", serial, "x", hex, NULL }, e);
+}
+
 /* ---- pinned ---- */
 
 static enum err_code pin(struct registry *r, const char *serial, const uint8_t x[32], const char *by, struct err *e)

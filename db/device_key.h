@@ -1,4 +1,4 @@
-/* db/device_key.h - the public keys that devices sign with (schemes 3, 7, 8): made on the chip, pinned for ever.
+/* db/device_key.h - the public keys that devices sign with (schemes 3, 7, 8): made on the chip or injected, pinned for ever.
  * Boundary: as db/registry.h.  A key is in one device alone: UNIQUE over all, the refused ones included. */
 #ifndef DB_DEVICE_KEY_H
 #define DB_DEVICE_KEY_H
@@ -7,7 +7,7 @@
 
 enum device_key_state {
     DEVICE_KEY_NONE,
-    DEVICE_KEY_MADE,  /* the chip told it, the record is not DONE yet */
+    DEVICE_KEY_MADE,  /* the chip told it, or the line drew it; the record is not DONE yet */
     DEVICE_KEY_PINNED /* frames of this serial are verified with it */
 };
 

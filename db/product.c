@@ -7,7 +7,7 @@
 
 #define COLUMNS                                                                                                          \
     "name, chip, scheme, suite, fleet, model, policy, sid_len, ctr_len, lock_level, serial_first, serial_last, created," \
-    " epoch, master, ra_x, backup_ra_x"
+    " epoch, master, ra_x, backup_ra_x, injected"
 
 enum { SERIALS_DEFAULT = 1000000 }; /* of a product that names no range */
 
@@ -33,7 +33,8 @@ static void from_row(struct sql_row *row, struct product *p)
                            .lock = (uint8_t)sql_int(row, 9),
                            .serial_first = (uint32_t)sql_int(row, 10),
                            .serial_last = (uint32_t)sql_int(row, 11),
-                           .epoch = (uint8_t)sql_int(row, 13) };
+                           .epoch = (uint8_t)sql_int(row, 13),
+                           .injected = sql_int(row, 17) != 0 };
     (void)snprintf(p->name, sizeof p->name, "%s", sql_text(row, 0));
     (void)snprintf(p->chip, sizeof p->chip, "%s", sql_text(row, 1));
     (void)snprintf(p->created, sizeof p->created, "%s", sql_text(row, 12));
@@ -135,7 +136,7 @@ static enum err_code range_free(struct registry *r, const struct product *p, str
 static enum err_code append(struct registry *r, const struct product *p, struct err *e)
 {
     char fleet[8], range[24], ra[65], backup[65];
-    const char *details[13] = { "product", p->name, "chip", p->chip, "fleet", fleet, "serials", range };
+    const char *details[15] = { "product", p->name, "chip", p->chip, "fleet", fleet, "serials", range };
     size_t n = 8;
 
     (void)snprintf(fleet, sizeof fleet, "%u", p->fleet);
@@ -150,6 +151,10 @@ static enum err_code append(struct registry *r, const struct product *p, struct 
         details[n++] = "backup_ra_x";
         details[n++] = backup;
     }
+    if (p->injected) {
+        details[n++] = "key";
+        details[n++] = "injected";
+    }
     return event_append(r, "product.added", details, e);
 }
 
@@ -161,12 +166,13 @@ static enum err_code insert(struct registry *r, struct product *p, struct err *e
     if ((rc = choose(r, p, e)) != ERR_OK || (rc = range_free(r, p, e)) != ERR_OK)
         return rc;
     registry_now(r, p->created);
-    rc = sql_insert(
-        r->sql, &unique, e, "INSERT INTO product (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        "ttiiiiiiiiiititbb", p->name, p->chip, (int64_t)p->scheme, (int64_t)p->suite, (int64_t)p->fleet, (int64_t)p->model,
-        (int64_t)p->policy, (int64_t)p->sid_len, (int64_t)p->ctr_len, (int64_t)p->lock, (int64_t)p->serial_first,
-        (int64_t)p->serial_last, p->created, (int64_t)p->epoch, p->master, p->has_ra ? p->ra_x : NULL, sizeof p->ra_x,
-        p->has_backup_ra ? p->backup_ra_x : NULL, sizeof p->backup_ra_x);
+    rc = sql_insert(r->sql, &unique, e,
+                    "INSERT INTO product (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "ttiiiiiiiiiititbbi", p->name, p->chip, (int64_t)p->scheme, (int64_t)p->suite, (int64_t)p->fleet,
+                    (int64_t)p->model, (int64_t)p->policy, (int64_t)p->sid_len, (int64_t)p->ctr_len, (int64_t)p->lock,
+                    (int64_t)p->serial_first, (int64_t)p->serial_last, p->created, (int64_t)p->epoch, p->master,
+                    p->has_ra ? p->ra_x : NULL, sizeof p->ra_x, p->has_backup_ra ? p->backup_ra_x : NULL,
+                    sizeof p->backup_ra_x, (int64_t)p->injected);
     if (rc == ERR_OK && !unique)
         rc = err_set(e, &db_fault[DB_PRODUCT_EXISTS], "product add", NULL, 0, "product '%s', fleet %u", p->name, p->fleet);
     return rc != ERR_OK ? rc : append(r, p, e);

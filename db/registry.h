@@ -61,6 +61,7 @@ struct product {
     char master[REG_NAME];              /* scheme 5: the line whose `master/<line>` derives its keys; else "" */
     bool has_ra, has_backup_ra;         /* rotation authorities: public keys, x of the point with even y */
     uint8_t ra_x[32], backup_ra_x[32];
+    bool injected; /* scheme 3: the line draws its devices' keys; else each chip its own */
     char created[REG_TIME];
 };
 
@@ -91,7 +92,7 @@ enum device_state { /* docs/architecture.md; the names in the database are devic
 const char *device_state_name(enum device_state s); /* "RESERVED" */
 
 struct wrapped_key {
-    char role[REG_NAME];        /* "server": per-device key pair; "psk": scheme 1's secret S1 */
+    char role[REG_NAME];        /* "server": per-device key pair; "psk": scheme 1's secret S1; REG_SIGN_SEED */
     uint8_t blob[REG_BLOB_MAX]; /* under the KEK, by `mechanism` */
     uint16_t blob_len;
     uint32_t mechanism; /* CKM_ number that made it, of module `profile` */
@@ -99,8 +100,11 @@ struct wrapped_key {
     char kek[REG_NAME]; /* label; kek_kcv tells which key of that name */
     uint8_t kek_kcv[3];
     uint8_t digest[32];   /* SHA-256 of the public key's x, or of "fl1 key" | secret: UNIQUE in the registry */
-    uint8_t public_x[32]; /* even-y point; zeros for a secret */
+    uint8_t public_x[32]; /* even-y point; zeros for a secret; of REG_SIGN_SEED that of the key which comes of it */
 };
+/* Role of what an injected key is made of.  Its row is there from KEYED until the burn is read back, or the device ends on
+ * the way: then it is destroyed, and an event tells. */
+#define REG_SIGN_SEED "sign-seed"
 
 struct device {
     uint64_t serial;
@@ -125,8 +129,8 @@ enum err_code registry_reserve(struct registry *r, const char *product, const ui
 /* The serial that registry_reserve would give to a new chip now.  ERR_NO: used up. */
 enum err_code registry_next_serial(struct registry *r, const struct product *p, uint64_t *serial, struct err *e);
 
-/* RESERVED -> KEYED with its n wrapped keys.  ERR_CONFLICT: a key's digest is known already (the same secret in two
- * devices). */
+/* RESERVED -> KEYED with its n wrapped keys; with a REG_SIGN_SEED its public_x is this device's key, MADE (db/device_key.h),
+ * from then on.  ERR_CONFLICT: a key's digest is known already (the same secret in two devices). */
 enum err_code registry_keyed(struct registry *r, uint64_t serial, const struct wrapped_key *key, size_t n, struct err *e);
 
 /* KEYED -> BURNING: the intent.  First, in a transaction of its own, the disk space is set aside that the records up to DONE

@@ -49,6 +49,8 @@ enum err_code step_advance(struct registry *r, const char *serial, enum device_s
                            const char *detail, struct err *e);
 enum err_code step_quarantine(struct registry *r, const char *serial, enum device_state from, const char *reason,
                               struct err *e);
+/* Of the line's making, inside the open transaction: MADE, and an event.  ERR_CONFLICT: x is another device's. */
+enum err_code device_key_injected(struct registry *r, const char *serial, const uint8_t x[32], struct err *e);
 /* Room that the intent set aside is given back: one share, or all. */
 enum err_code ballast_give(struct registry *r, const char *serial, bool all, struct err *e);
 

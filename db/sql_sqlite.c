@@ -80,7 +80,7 @@ enum err_code sql_open(struct sql **out, const char *path, bool write, bool crea
     /* PERSIST is the rollback journal, its file kept: the room that the next commit's journal needs is then there already.
      */
     static const char pragmas[] = "PRAGMA journal_mode = PERSIST; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = ON;"
-                                  "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;";
+                                  "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON;";
     if (write && (rc = sql_script(s, pragmas, e)) != ERR_OK) {
         sql_close(s);
         return rc;

@@ -84,6 +84,19 @@ static enum err_code key_insert(struct registry *r, const char *serial, const st
     return rc;
 }
 
+/* Nobody but the chip holds it from here on.  Its place in the file is overwritten with zeros (secure_delete), what the kept
+ * journal has of it by the records that follow. */
+static enum err_code seed_destroy(struct registry *r, const char *serial, struct err *e)
+{
+    long gone = 0;
+    enum err_code rc =
+        sql_run(r->sql, &gone, e, "DELETE FROM wrapped_key WHERE serial = ? AND role = ?", "tt", serial, REG_SIGN_SEED);
+
+    if (rc != ERR_OK || gone == 0)
+        return rc;
+    return event_append(r, "device.seed-destroyed", (const char *const[]){ "serial", serial, NULL }, e);
+}
+
 static enum err_code keyed(struct registry *r, const char *serial, const struct wrapped_key *key, size_t n, struct err *e)
 {
     char digest[65] = "";
@@ -95,7 +108,11 @@ static enum err_code keyed(struct registry *r, const char *serial, const struct 
         return rc;
     if (n > 0)
         hex_encode(key[0].digest, sizeof key[0].digest, digest);
-    return event_append(r, "device.keyed", (const char *const[]){ "serial", serial, "key_sha256", digest, NULL }, e);
+    rc = event_append(r, "device.keyed", (const char *const[]){ "serial", serial, "key_sha256", digest, NULL }, e);
+    for (size_t i = 0; i < n && rc == ERR_OK; i++)
+        if (strcmp(key[i].role, REG_SIGN_SEED) == 0)
+            rc = device_key_injected(r, serial, key[i].public_x, e);
+    return rc;
 }
 
 enum err_code registry_keyed(struct registry *r, uint64_t serial, const struct wrapped_key *key, size_t n, struct err *e)
@@ -142,6 +159,12 @@ static const char *step_event(enum device_state from, enum device_state to)
     return NULL;
 }
 
+/* VERIFIED: the seed is in the chip, and nothing burns it again from there.  VOID: it never will be. */
+static bool needs_no_seed(enum device_state s)
+{
+    return s == DEV_VERIFIED || s == DEV_VOID;
+}
+
 enum err_code step_advance(struct registry *r, const char *serial, enum device_state from, enum device_state to,
                            const char *detail, struct err *e)
 {
@@ -153,8 +176,9 @@ enum err_code step_advance(struct registry *r, const char *serial, enum device_s
                        device_state_name(from), device_state_name(to));
     if ((rc = ballast_give(r, serial, to == DEV_DONE, e)) != ERR_OK || (rc = move(r, serial, from, to, e)) != ERR_OK)
         return rc;
-    return event_append(r, event, (const char *const[]){ "serial", serial, detail != NULL ? "detail" : NULL, detail, NULL },
-                        e);
+    rc =
+        event_append(r, event, (const char *const[]){ "serial", serial, detail != NULL ? "detail" : NULL, detail, NULL }, e);
+    return rc == ERR_OK && needs_no_seed(to) ? seed_destroy(r, serial, e) : rc;
 }
 
 enum err_code registry_advance(struct registry *r, uint64_t serial, enum device_state from, enum device_state to,
@@ -175,7 +199,8 @@ enum err_code step_quarantine(struct registry *r, const char *serial, enum devic
     if ((rc = ballast_give(r, serial, true, e)) != ERR_OK || (rc = move(r, serial, from, DEV_QUARANTINED, e)) != ERR_OK ||
         (rc = sql_run(r->sql, NULL, e, "UPDATE device SET reason = ? WHERE serial = ?", "tt", reason, serial)) != ERR_OK)
         return rc;
-    return event_append(r, "device.quarantined", (const char *const[]){ "serial", serial, "reason", reason, NULL }, e);
+    rc = event_append(r, "device.quarantined", (const char *const[]){ "serial", serial, "reason", reason, NULL }, e);
+    return rc == ERR_OK ? seed_destroy(r, serial, e) : rc;
 }
 
 enum err_code registry_quarantine(struct registry *r, uint64_t serial, enum device_state from, const char *reason,

@@ -4,19 +4,14 @@
 
 #include "firmware-stub/chip.h"
 #include "protocol/bytes.h"
-#include "protocol/crc32.h"
+#include "protocol/seed.h"
 #include "protocol/signing.h"
 
-enum { UNITS = SLOT_LEN / OTP_UNIT, RANDOM = OTP_UNIT - 1, RAW = 32 };
+enum { RAW = SEED_KEY_LEN };
 
 enum unit_state { UNIT_BLANK, UNIT_WHOLE, UNIT_TORN };
 
 /* ---- one unit ---- */
-
-static uint8_t check_byte(const uint8_t unit[OTP_UNIT])
-{
-    return (uint8_t)crc32_ieee(0, unit, RANDOM);
-}
 
 /* The check byte is burned last and is never FF: until then the unit is not whole. */
 static enum unit_state read_unit(uint32_t at, uint8_t unit[OTP_UNIT])
@@ -25,7 +20,7 @@ static enum unit_state read_unit(uint32_t at, uint8_t unit[OTP_UNIT])
         return UNIT_TORN;
     if (bytes_all(unit, OTP_UNIT, 0xFF))
         return UNIT_BLANK;
-    return unit[RANDOM] != 0xFF && unit[RANDOM] == check_byte(unit) ? UNIT_WHOLE : UNIT_TORN;
+    return unit[SEED_UNIT_RANDOM] != 0xFF && unit[SEED_UNIT_RANDOM] == seed_check_byte(unit) ? UNIT_WHOLE : UNIT_TORN;
 }
 
 static bool burn_unit(uint32_t at, const uint8_t unit[OTP_UNIT])
@@ -43,31 +38,20 @@ static bool burn_unit(uint32_t at, const uint8_t unit[OTP_UNIT])
  * their RNGs do not. */
 static enum device_code draw(const struct crypto *c, const uint8_t *draft, uint8_t seed[SLOT_LEN])
 {
-    uint8_t raw[2][RAW], mac[SHA256_LEN], try = 0;
-    const struct crypto_part part[] = { { "fl1 seed", 8 }, { &try, 1 }, { raw[1], RAW }, { draft, OTP_IMAGE_LEN } };
+    uint8_t raw[2][RAW];
+    const struct crypto_part salt[] = { { raw[1], RAW }, { draft, OTP_IMAGE_LEN } };
     if (!c->random(c->io, raw, sizeof raw))
         return DEVICE_RANDOM;
-    bool ok, again;
-    do {
-        again = false;
-        ok = c->hmac_sha256(c->io, raw[0], RAW, part, sizeof part / sizeof *part, mac);
-        for (unsigned i = 0; ok && i < UNITS; i++) {
-            uint8_t *unit = seed + i * OTP_UNIT;
-            memcpy(unit, mac + i * RANDOM, RANDOM);
-            unit[RANDOM] = check_byte(unit);
-            again = again || unit[RANDOM] == 0xFF;
-        }
-    } while (ok && again && ++try != 0);
+    bool ok = seed_make(c, raw[0], salt, 2, seed);
     bytes_wipe(raw, sizeof raw);
-    bytes_wipe(mac, sizeof mac);
-    return ok && !again ? DEVICE_OK : DEVICE_CRYPTO;
+    return ok ? DEVICE_OK : DEVICE_CRYPTO;
 }
 
 /* What the slot holds, into seed; false: a unit is torn. *blank: units to burn. */
 static bool read_slot(uint32_t at, uint8_t seed[SLOT_LEN], unsigned *blank)
 {
     *blank = 0;
-    for (unsigned i = 0; i < UNITS; i++) {
+    for (unsigned i = 0; i < SEED_UNITS; i++) {
         enum unit_state state = read_unit(at + i * OTP_UNIT, seed + i * OTP_UNIT);
         if (state == UNIT_TORN)
             return false;
@@ -86,7 +70,7 @@ static enum device_code seed_get(const struct crypto *c, uint32_t at, const uint
     if (blank == 0)
         return DEVICE_OK;
     enum device_code code = draw(c, draft, fresh);
-    for (unsigned i = 0; code == DEVICE_OK && i < UNITS; i++) {
+    for (unsigned i = 0; code == DEVICE_OK && i < SEED_UNITS; i++) {
         uint8_t *unit = seed + i * OTP_UNIT;
         if (!bytes_all(unit, OTP_UNIT, 0xFF))
             continue;

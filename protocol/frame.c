@@ -1,5 +1,7 @@
 #include "protocol/frame.h"
 
+#include "protocol/scheme.h"
+
 /* What a sealed text holds beside its data. */
 enum {
     DATA = FRAME_DATA_MAX,
@@ -82,6 +84,16 @@ const struct frame_form *frame_form(uint8_t hdr)
             if (families[i].form[k].hdr == hdr)
                 return &families[i].form[k];
     return NULL;
+}
+
+bool frame_is_compact(uint8_t scheme, uint8_t suite, uint16_t policy)
+{
+    if ((policy & POLICY_TAG16) != 0 || suite == SUITE_RSA || suite == SUITE_P256_CHACHA)
+        return false;
+    for (unsigned i = 0; i < sizeof families / sizeof *families; i++)
+        if (families[i].form->kind == FRAME_OPEN && families[i].form->scheme == scheme && families[i].n > FORM_COMPACT)
+            return true;
+    return false;
 }
 
 static const struct frame_form *by_lengths(const struct frame_form *form, unsigned n, unsigned kid_len, unsigned ctr_len)

@@ -107,6 +107,10 @@ enum frame_result frame_parse_as(const struct frame_form *form, const uint8_t *b
 /* The row of a header byte; NULL: it does not exist. */
 const struct frame_form *frame_form(uint8_t hdr);
 
+/* Are the first frames of such a product compact?  Never where scheme or suite has no such form, whatever its policy says.
+ */
+bool frame_is_compact(uint8_t scheme, uint8_t suite, uint16_t policy);
+
 /* The form of DATA for sid_len 2 or 4 and ctr_len 1 or 2, of DOWN for sid_len 2 or 4; NULL for any other lengths. */
 const struct frame_form *frame_data_form(unsigned sid_len, unsigned ctr_len);
 const struct frame_form *frame_down_form(unsigned sid_len);

@@ -251,6 +251,12 @@ enum otp_result otp_image_check(const struct crypto *c, const uint8_t image[OTP_
 
 /* ---- burning and proving ---- */
 
+/* Blank in the image: the station never had it.  An injected seed is burned as any other slot. */
+static bool slot_is_the_chips(const struct scheme *s, unsigned i, const uint8_t image[OTP_IMAGE_LEN])
+{
+    return s->slot[i] == SLOT_CHIP_MADE && bytes_all(image + OTP_OFF_SLOT + i * SLOT_LEN, SLOT_LEN, 0xFF);
+}
+
 size_t otp_image_spans(const uint8_t image[OTP_IMAGE_LEN], struct otp_image_span span[OTP_SPANS_MAX])
 {
     static const struct otp_image_span after_slots[] = {
@@ -264,7 +270,7 @@ size_t otp_image_spans(const uint8_t image[OTP_IMAGE_LEN], struct otp_image_span
     size_t n = 0;
     bool extend = false; /* the slot before this one is the end of span[n - 1] */
     for (unsigned i = 0; i < SLOTS; i++) {
-        if (s->slot[i] == SLOT_CHIP_MADE) {
+        if (slot_is_the_chips(s, i, image)) {
             extend = false;
             continue;
         }

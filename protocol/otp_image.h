@@ -99,7 +99,8 @@ enum otp_result otp_image_check(const struct crypto *c, const uint8_t image[OTP_
                                 struct otp_image *out);
 
 /* The order of burning: slots, serial, ids, mac, day and CRC, the magic last.  All whole units, no overlap; a slot that the
- * chip makes is in none of them.  image: complete, or the draft after CRC and otp_mac came from the chip.  Returns how many,
+ * chip makes, and that is blank in the image, is in none of them.  image: complete, or the draft after CRC and otp_mac came
+ * from the chip.  Returns how many,
  * at most OTP_SPANS_MAX; 0 for an unknown scheme.  A unit whose wanted value is all FF lies in a span and is not to be
  * programmed. */
 size_t otp_image_spans(const uint8_t image[OTP_IMAGE_LEN], struct otp_image_span span[OTP_SPANS_MAX]);

@@ -15,7 +15,7 @@ enum slot_role {
     SLOT_POINT,      /* public: the x of a P-256 point; it has a square root, or the image is refused */
     SLOT_DIGEST,     /* public: SHA-256 of something the firmware holds */
     SLOT_SECRET,     /* secret: drawn in the HSM, burned by the station */
-    SLOT_CHIP_MADE,  /* secret: drawn and burned by the chip itself; a hole in the station's image */
+    SLOT_CHIP_MADE,  /* secret: drawn and burned by the chip itself, a hole in the station's image; or injected */
     SLOT_CHIP_DIGEST /* public, but known only after the chip made its key; a hole until then */
 };
 

@@ -108,6 +108,33 @@ static enum err_code from_secret(const struct source *s, struct slot_rule rule, 
     return rc;
 }
 
+/* Its x was recorded with it: what is burned is the key that the registry has. */
+static enum err_code from_seed(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e)
+{
+    const struct wrapped_key *k = NULL;
+    uint8_t drawn[SLOT_LEN], x[P256_LEN];
+    enum err_code rc = of_role(s, rule.role, &k, e);
+
+    if (rc == ERR_OK && (rc = from_secret(s, rule, drawn, e)) == ERR_OK)
+        rc = key_seed(s->t, drawn, out, x, e);
+    if (rc == ERR_OK && !bytes_equal(x, k->public_x, sizeof x))
+        rc = err_set(e, &station_fault[STATION_KEY_ROWS], "image", NULL, 0, "device %016llx, key '%s' is not its own",
+                     (unsigned long long)s->t->device.serial, k->role);
+    bytes_wipe(drawn, sizeof drawn);
+    if (rc != ERR_OK)
+        bytes_wipe(out, SLOT_LEN);
+    return rc;
+}
+
+static enum err_code from_seed_x(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e)
+{
+    const struct wrapped_key *k = NULL;
+    enum err_code rc = of_role(s, REG_SIGN_SEED, &k, e);
+
+    (void)rule;
+    return rc == ERR_OK ? key_digest(s->t, KEY_DIGEST_PUBLIC, k->public_x, out, e) : rc;
+}
+
 static enum err_code from_master(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e)
 {
     const struct task *t = s->t;
@@ -157,8 +184,8 @@ static enum err_code from_backup_ra(const struct source *s, struct slot_rule rul
 
 typedef enum err_code from(const struct source *s, struct slot_rule rule, uint8_t out[SLOT_LEN], struct err *e);
 static from *const fetch[] = {
-    [FROM_PAIR] = from_pair,   [FROM_SECRET] = from_secret, [FROM_MASTER] = from_master,
-    [FROM_FLEET] = from_fleet, [FROM_RA] = from_ra,         [FROM_BACKUP_RA] = from_backup_ra,
+    [FROM_PAIR] = from_pair, [FROM_SECRET] = from_secret,       [FROM_MASTER] = from_master, [FROM_FLEET] = from_fleet,
+    [FROM_RA] = from_ra,     [FROM_BACKUP_RA] = from_backup_ra, [FROM_SEED] = from_seed,     [FROM_SEED_X] = from_seed_x,
 };
 
 static enum err_code fill(const struct source *s, unsigned slot, uint8_t out[SLOT_LEN], struct err *e)
@@ -222,7 +249,8 @@ static enum err_code encode(const struct source *s, struct err *e)
     put32(in.serial + 4, (uint32_t)t->device.serial);
     for (unsigned i = 0; i < SLOTS && rc == ERR_OK; i++)
         rc = fill(s, i, in.slot[i], e);
-    if (rc == ERR_OK && (r = otp_image_draft(t->s->crypto, &in, t->image, hole, &holes)) != OTP_OK)
+    if (rc == ERR_OK && (r = slots_chip_makes_key(p) ? otp_image_draft(t->s->crypto, &in, t->image, hole, &holes)
+                                                     : otp_image_encode(t->s->crypto, &in, t->image)) != OTP_OK)
         rc = err_set(e, &station_fault[STATION_IMAGE], "image", NULL, 0, "%s", otp_result_name(r));
     bytes_wipe(&in, sizeof in);
     return rc;

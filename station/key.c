@@ -4,6 +4,8 @@
 
 #include "db/fault.h"
 #include "protocol/bytes.h"
+#include "protocol/seed.h"
+#include "protocol/signing.h"
 #include "station/task.h"
 
 enum { DAY_MS = 86400000, DAYS_TO_2020 = 18262 }; /* 1970-01-01 to 2020-01-01 */
@@ -111,17 +113,52 @@ static enum err_code new_secret(struct task *t, const char *role, struct wrapped
     return rc;
 }
 
-/* What a slot's row says is drawn here; derived and shared keys are there already. */
+enum err_code key_seed(const struct task *t, const uint8_t drawn[32], uint8_t seed[SLOT_LEN], uint8_t x[P256_LEN],
+                       struct err *e)
+{
+    const struct crypto *c = t->s->crypto;
+    uint8_t serial[OTP_SERIAL_LEN], d[P256_LEN];
+    const struct crypto_part salt = { serial, sizeof serial };
+
+    put32(serial, (uint32_t)(t->device.serial >> 32));
+    put32(serial + 4, (uint32_t)t->device.serial);
+    const bool ok = seed_make(c, drawn, &salt, 1, seed) && signing_key(c, seed, d, x);
+    bytes_wipe(d, sizeof d);
+    if (!ok)
+        bytes_wipe(seed, SLOT_LEN);
+    return ok ? ERR_OK : err_set(e, &station_fault[STATION_CRYPTO], "P-256", NULL, 0, "device key");
+}
+
+/* Its seed is made again for the image, as a secret is; what others may know of it is recorded with it. */
+static enum err_code new_seed(struct task *t, const char *role, struct wrapped_key *k, struct err *e)
+{
+    struct hsm_key *kek = NULL;
+    struct hsm_blob blob;
+    uint8_t drawn[32], seed[SLOT_LEN];
+    enum err_code rc;
+
+    if ((rc = hsm_key_find(t->s->line, HSM_KEK_SECRET, "kek-secret", &kek, e)) == ERR_OK &&
+        (rc = hsm_device_secret_new(t->s->line, kek, drawn, &blob, e)) == ERR_OK &&
+        (rc = fill(k, role, &blob, "kek-secret", kek, e)) == ERR_OK &&
+        (rc = key_digest(t, KEY_DIGEST_SECRET, drawn, k->digest, e)) == ERR_OK)
+        rc = key_seed(t, drawn, seed, k->public_x, e);
+    bytes_wipe(drawn, sizeof drawn);
+    bytes_wipe(seed, sizeof seed);
+    hsm_key_free(kek);
+    return rc;
+}
+
+typedef enum err_code draw(struct task *t, const char *role, struct wrapped_key *k, struct err *e);
+static draw *const draws[] = { [FROM_PAIR] = new_pair, [FROM_SECRET] = new_secret, [FROM_SEED] = new_seed };
+
+/* What a slot's row names a role for is drawn here; derived and shared keys are there already. */
 static enum err_code new_key(struct task *t, struct slot_rule rule, struct wrapped_key *key, size_t *n, struct err *e)
 {
     enum err_code rc;
 
     if (rule.role == NULL)
         return ERR_OK;
-    if (rule.from == FROM_PAIR)
-        rc = new_pair(t, rule.role, &key[*n], e);
-    else
-        rc = new_secret(t, rule.role, &key[*n], e);
+    rc = draws[rule.from](t, rule.role, &key[*n], e);
     *n += rc == ERR_OK;
     return rc;
 }

@@ -68,7 +68,7 @@ enum err_code lock_step(struct task *t, struct err *e)
     return rc == ERR_OK ? task_advance(t, DEV_PROVED, DEV_LOCKED, detail, e) : rc;
 }
 
-/* What the chip told when it was asked is the device's key from now on. */
+/* What the chip told when it was asked, or what was injected, is the device's key from now on. */
 static enum err_code pin_and_finish(struct task *t, struct err *e)
 {
     enum device_key_state state;
@@ -85,7 +85,7 @@ static enum err_code pin_and_finish(struct task *t, struct err *e)
 
 enum err_code record_step(struct task *t, struct err *e)
 {
-    if (slots_chip_makes_key(t->s->product) && t->device.state == DEV_LOCKED)
+    if (slots_device_signs(t->s->product) && t->device.state == DEV_LOCKED)
         return pin_and_finish(t, e);
     return task_advance(t, DEV_LOCKED, DEV_DONE, NULL, e);
 }

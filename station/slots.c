@@ -17,6 +17,11 @@ static const struct slot_rule session_rsa[SLOTS] = {
     { FROM_FLEET, NULL }, { FROM_NOTHING, NULL }, { FROM_RA, NULL }, { FROM_SECRET, "seed" }
 };
 
+/* Where the line draws what otherwise the chip makes. */
+static const struct slot_rule injected[SCHEME_MAX][SLOTS] = {
+    [2] = { { FROM_FLEET, NULL }, { FROM_SEED, REG_SIGN_SEED }, { FROM_RA, NULL }, { FROM_SEED_X, NULL } },
+};
+
 struct slot_rule slot_rule(const struct product *p, unsigned slot)
 {
     static const struct slot_rule none = { FROM_NOTHING, NULL };
@@ -24,12 +29,24 @@ struct slot_rule slot_rule(const struct product *p, unsigned slot)
 
     if (s == NULL || slot >= SLOTS || ((s->policy & POLICY_PSK) != 0 && slot == s->secret && (p->policy & POLICY_PSK) == 0))
         return none;
-    return p->suite == SUITE_RSA ? session_rsa[slot] : rules[p->scheme - 1][slot];
+    return p->suite == SUITE_RSA ? session_rsa[slot] : (p->injected ? injected : rules)[p->scheme - 1][slot];
 }
 
 bool slots_line_has_secret(const struct product *p)
 {
-    return slots_need(p, FROM_SECRET) || slots_need(p, FROM_MASTER);
+    return slots_need(p, FROM_SECRET) || slots_need(p, FROM_MASTER) || slots_need(p, FROM_SEED);
+}
+
+bool slots_may_inject(uint8_t scheme)
+{
+    const struct product p = { .scheme = scheme, .injected = true };
+
+    return slots_need(&p, FROM_SEED);
+}
+
+bool slots_device_signs(const struct product *p)
+{
+    return slots_need(p, FROM_CHIP) || slots_need(p, FROM_SEED);
 }
 
 bool slots_chip_makes_key(const struct product *p)

@@ -15,7 +15,9 @@ enum slot_source {
     FROM_FLEET,     /* x of the fleet's ACTIVE key, whose epoch the image names; of RSA its digest */
     FROM_RA,        /* x of the product's rotation authority */
     FROM_BACKUP_RA, /* ... and of its backup */
-    FROM_CHIP       /* a hole: the chip makes it (its seed), or tells it (a digest) */
+    FROM_CHIP,      /* a hole: the chip makes it (its seed), or tells it (a digest) */
+    FROM_SEED,      /* injected: made of what was drawn for this device, wrapped as `role` until it is burned */
+    FROM_SEED_X     /* ... digest of its public key */
 };
 
 struct slot_rule {
@@ -29,6 +31,12 @@ struct slot_rule slot_rule(const struct product *p, unsigned slot);
 /* The line itself knows what stands in the secret slot: it is secret in the journal, and made again for a repeat.  False:
  * there is none, or the chip made it. */
 bool slots_line_has_secret(const struct product *p);
+
+/* A product of that scheme may have its devices' keys injected. */
+bool slots_may_inject(uint8_t scheme);
+
+/* Its devices have a key of their own to sign with, whoever made it. */
+bool slots_device_signs(const struct product *p);
 
 /* The chip makes its key: the image has holes until then. */
 bool slots_chip_makes_key(const struct product *p);

@@ -103,6 +103,10 @@ enum err_code key_make(struct task *t, struct err *e);
 #define KEY_DIGEST_PUBLIC ""
 #define KEY_DIGEST_SECRET "fl1 key"
 enum err_code key_digest(const struct task *t, const char *label, const uint8_t key[32], uint8_t out[32], struct err *e);
+/* Injected keys: of the 32 bytes that were drawn for this device, the seed as a chip would have it, and x of its key.  The
+ * same for a repeat.  The caller wipes both secrets. */
+enum err_code key_seed(const struct task *t, const uint8_t drawn[32], uint8_t seed[SLOT_LEN], uint8_t x[P256_LEN],
+                       struct err *e);
 bool task_has_secret(const struct task *t); /* the line knows what the secret slot of this product holds */
 
 #endif

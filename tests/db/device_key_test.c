@@ -98,6 +98,79 @@ static void test_what_the_chip_made_is_kept_until_done(void **state)
     assert_int_equal(state_of(b, serial, &x), DEVICE_KEY_PINNED);
 }
 
+/* A new device of scheme 3 whose key the line drew, KEYED. */
+static uint64_t injected(struct bench *b, uint8_t x, enum err_code want)
+{
+    struct wrapped_key k = { .role = REG_SIGN_SEED, .blob_len = 8, .profile = "x", .kek = "kek-secret" };
+    uint8_t uid[REG_UID] = { 0x54, ++b->boards };
+    struct device d;
+    bool fresh;
+
+    memset(k.digest, b->boards, sizeof k.digest);
+    memset(k.public_x, x, sizeof k.public_x);
+    assert_int_equal(registry_reserve(b->r, b->p[3].name, uid, 3, 2516, &d, &fresh, &b->e), ERR_OK);
+    assert_int_equal(registry_keyed(b->r, d.serial, &k, 1, &b->e), want);
+    return d.serial;
+}
+
+static size_t wrapped(struct bench *b, uint64_t serial)
+{
+    struct wrapped_key key[REG_KEYS_MAX];
+    size_t n = 0;
+
+    assert_int_equal(registry_keys(b->r, serial, key, &n, &b->e), ERR_OK);
+    return n;
+}
+
+static void test_an_injected_key_is_known_from_keyed_on_and_its_seed_ends_with_the_burn(void **state)
+{
+    static const uint8_t none[32];
+    struct bench *b = *state;
+    uint8_t image[REG_IMAGE], x;
+    const uint64_t serial = injected(b, 1, ERR_OK);
+
+    assert_int_equal(state_of(b, serial, &x), DEVICE_KEY_MADE);
+    assert_int_equal(x, 1);
+    const uint64_t same = injected(b, 1, ERR_CONFLICT); /* another seed of the same key */
+    assert_ptr_equal(b->e.fault, &db_fault[DB_KEY_KNOWN]);
+    assert_int_equal(device(b, same).state, DEV_RESERVED);
+    assert_int_equal(wrapped(b, same), 0);
+    make_image(&b->p[3], serial, image);
+    assert_int_equal(registry_intent(b->r, serial, image, none, &b->e), ERR_OK);
+    assert_int_equal(wrapped(b, serial), 1);
+    assert_int_equal(differences(b), 0);
+    advance(b, serial, DEV_BURNING, DEV_VERIFIED);
+    assert_int_equal(wrapped(b, serial), 0);
+    assert_int_equal(events(b, "device.seed-destroyed"), 1);
+    advance(b, serial, DEV_VERIFIED, DEV_LOCKED);
+    assert_int_equal(registry_done_pinned(b->r, serial, x_of(1), NULL, &b->e), ERR_OK);
+    assert_int_equal(state_of(b, serial, &x), DEVICE_KEY_PINNED);
+    assert_int_equal(registry_advance(b->r, serial, DEV_DONE, DEV_VERIFIED, "rework", &b->e), ERR_OK);
+    assert_int_equal(events(b, "device.seed-destroyed"), 1); /* there is none any more */
+}
+
+static void test_who_ends_on_the_way_leaves_no_seed(void **state)
+{
+    struct bench *b = *state;
+    const uint64_t void_one = injected(b, 1, ERR_OK), scrap = injected(b, 2, ERR_OK), cut = injected(b, 3, ERR_OK);
+
+    assert_int_equal(registry_advance(b->r, void_one, DEV_KEYED, DEV_VOID, NULL, &b->e), ERR_OK);
+    assert_int_equal(registry_quarantine(b->r, scrap, DEV_KEYED, "board-torn", &b->e), ERR_OK);
+    assert_int_equal(wrapped(b, void_one) + wrapped(b, scrap), 0);
+    assert_int_equal(events(b, "device.seed-destroyed"), 2);
+    assert_int_equal(wrapped(b, cut), 1);
+    assert_int_equal(differences(b), 0);
+    ask(b, "CREATE TABLE kept AS SELECT * FROM wrapped_key");
+    ask(b, "DELETE FROM wrapped_key"); /* gone, and the log does not say so */
+    assert_int_equal(differences(b), 1);
+    ask(b, "INSERT INTO wrapped_key SELECT * FROM kept");
+    ask(b, "UPDATE wrapped_key SET serial = (SELECT min(serial) FROM device WHERE state = 'QUARANTINED')");
+    assert_true(differences(b) >= 2); /* and there again, though the log says that it is gone */
+    ask(b, "DELETE FROM wrapped_key");
+    ask(b, "INSERT INTO wrapped_key SELECT * FROM kept");
+    ask(b, "DROP TABLE kept");
+}
+
 static void test_a_second_key_quarantines_the_serial_and_both_keys(void **state)
 {
     struct bench *b = *state;
@@ -172,6 +245,8 @@ int main(void)
         T(test_a_key_of_another_device_stops_done),
         T(test_a_key_is_pinned_once_and_for_ever),
         T(test_what_the_chip_made_is_kept_until_done),
+        T(test_an_injected_key_is_known_from_keyed_on_and_its_seed_ends_with_the_burn),
+        T(test_who_ends_on_the_way_leaves_no_seed),
         T(test_a_second_key_quarantines_the_serial_and_both_keys),
         T(test_conflicts_of_a_device_are_bounded),
         T(test_of_two_first_opens_one_pins),

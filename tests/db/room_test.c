@@ -54,7 +54,13 @@ static void expect(enum err_code rc)
 static uint64_t intent(struct registry *r, uint8_t scheme, int fill)
 {
     static const uint8_t image[REG_IMAGE] = { 1 }, digest[32] = { 2 }, uid[REG_UID] = { 3 };
-    struct product p = { .name = "meter", .chip = "stm32l476", .scheme = scheme, .suite = 1, .sid_len = 2, .ctr_len = 1 };
+    struct product p = { .name = "meter",
+                         .chip = "stm32l476",
+                         .scheme = scheme,
+                         .suite = 1,
+                         .sid_len = 2,
+                         .ctr_len = 1,
+                         .injected = scheme == 3 };
     struct wrapped_key k = { .role = "server", .blob_len = 40, .kek = "kek", .profile = "softhsm2" };
     char text[FILL_STEP + 1];
     struct device d;
@@ -66,6 +72,8 @@ static uint64_t intent(struct registry *r, uint8_t scheme, int fill)
     for (int i = 0; i < fill; i++)
         expect(registry_event(r, "test.fill", (const char *const[]){ "text", text, NULL }, &e));
     expect(registry_reserve(r, "meter", uid, 1, 1, &d, &fresh, &e));
+    if (p.injected)
+        (void)snprintf(k.role, sizeof k.role, "%s", REG_SIGN_SEED);
     expect(registry_keyed(r, d.serial, &k, 1, &e));
     expect(registry_intent(r, d.serial, image, digest, &e));
     return d.serial;
@@ -87,11 +95,12 @@ static void no_file_grows(void)
         _exit(4);
 }
 
-/* Scheme 8: the chip tells its key after the intent, and it is pinned with the last record. */
+/* Scheme 8: the chip tells its key after the intent, and it is pinned with the last record.  3: an injected key, whose seed
+ * goes on the way. */
 static void child(uint8_t scheme, int fill)
 {
     static const enum device_state way[] = { DEV_BURNING, DEV_VERIFIED, DEV_PROVED, DEV_LOCKED, DEV_DONE };
-    static const uint8_t x[32] = { 4 }, image[REG_IMAGE] = { 5 };
+    static const uint8_t none[32], x[32] = { 4 }, image[REG_IMAGE] = { 5 };
     struct registry *r = NULL;
 
     expect(registry_open(&r, path, REGISTRY_CREATE, &e));
@@ -100,8 +109,8 @@ static void child(uint8_t scheme, int fill)
     if (scheme == 8)
         expect(registry_chip_made(r, serial, x, image, &e));
     for (size_t i = 1; i < sizeof way / sizeof *way; i++)
-        if (scheme == 8 && way[i] == DEV_DONE)
-            expect(registry_done_pinned(r, serial, x, "rdp 1", &e));
+        if (scheme != 1 && way[i] == DEV_DONE)
+            expect(registry_done_pinned(r, serial, scheme == 8 ? x : none, "rdp 1", &e));
         else
             expect(registry_advance(r, serial, way[i - 1], way[i], "rdp 1", &e));
     registry_close(r);
@@ -137,11 +146,19 @@ static void test_after_an_intent_the_chips_key_and_its_pin_need_no_more_room(voi
     to_done(8);
 }
 
+static void test_after_an_intent_the_end_of_an_injected_seed_needs_no_more_room(void **state)
+{
+    (void)state;
+    to_done(3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_after_an_intent_the_records_up_to_done_need_no_more_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_after_an_intent_the_chips_key_and_its_pin_need_no_more_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_after_an_intent_the_end_of_an_injected_seed_needs_no_more_room, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,19 @@ static void test_only_the_named_headers_exist(void **state)
     assert_int_equal(found, sizeof named);
 }
 
+static void test_a_product_is_compact_where_its_scheme_has_such_a_form_and_its_policy_says_so(void **state)
+{
+    (void)state;
+    for (uint8_t scheme = 0; scheme <= SCHEME_MAX + 1; scheme++) {
+        bool has = scheme >= 1 && scheme <= 8 && scheme != 4 && scheme != 5;
+        assert_int_equal(frame_is_compact(scheme, SUITE_P256_CCM, POLICY_NVM_REQUIRED), has);
+        assert_int_equal(frame_is_compact(scheme, SUITE_X25519_CCM, POLICY_NVM_REQUIRED), has);
+        assert_false(frame_is_compact(scheme, SUITE_P256_CHACHA, POLICY_NVM_REQUIRED));
+        assert_false(frame_is_compact(scheme, SUITE_RSA, POLICY_NVM_REQUIRED));
+        assert_false(frame_is_compact(scheme, SUITE_P256_CCM, POLICY_NVM_REQUIRED | POLICY_TAG16));
+    }
+}
+
 static void test_fields_are_where_the_layout_says(void **state)
 {
     (void)state;
@@ -353,6 +366,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_the_named_headers_exist),
+        cmocka_unit_test(test_a_product_is_compact_where_its_scheme_has_such_a_form_and_its_policy_says_so),
         cmocka_unit_test(test_fields_are_where_the_layout_says),
         cmocka_unit_test(test_lengths_are_limited_before_any_key_is_used),
         cmocka_unit_test(test_counter_0_is_refused_in_data),

@@ -149,6 +149,9 @@ static void test_a_chip_made_slot_is_neither_burned_nor_named(void **state)
         struct otp_image_span span[OTP_SPANS_MAX];
         memcpy(image, r.image, sizeof image);
         image[OTP_OFF_SCHEME] = id;
+        for (unsigned slot = 0; slot < SLOTS; slot++)
+            if (s->slot[slot] == SLOT_CHIP_MADE)
+                memset(image + OTP_OFF_SLOT + slot * SLOT_LEN, 0xFF, SLOT_LEN);
         size_t n = otp_image_spans(image, span);
         for (size_t i = 0; i < n; i++)
             for (unsigned at = span[i].offset; at < span[i].offset + span[i].len; at++)
@@ -165,6 +168,26 @@ static void test_a_chip_made_slot_is_neither_burned_nor_named(void **state)
         }
         assert_true(bytes_all(written, OTP_OFF_SLOT, 1) && bytes_all(written + OTP_OFF_MAC, OTP_MAC_LEN, 1));
     }
+    rig_fini(&r);
+}
+
+/* Scheme 3: a seed that the line holds is burned like any slot, and a proof does not name it either. */
+static void test_an_injected_seed_is_burned_with_the_other_slots(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct otp_image_span span[OTP_SPANS_MAX];
+    uint8_t before[SHA256_LEN], after[SHA256_LEN];
+    rig_init(&r, true, false, 2, 1);
+    r.image[OTP_OFF_SCHEME] = 3;
+    assert_true(otp_image_spans(r.image, span) > 0);
+    assert_true(span[0].offset == OTP_OFF_SLOT && span[0].len == SLOTS * SLOT_LEN);
+    assert_true(otp_image_digest(&r.c, r.image, before));
+    memset(r.image + OTP_OFF_SLOT + SLOT_LEN, 0xFF, SLOT_LEN);
+    assert_true(otp_image_digest(&r.c, r.image, after));
+    assert_memory_equal(before, after, sizeof before);
+    assert_true(otp_image_spans(r.image, span) > 0);
+    assert_int_equal(span[0].len, SLOT_LEN);
     rig_fini(&r);
 }
 
@@ -399,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_every_truncation_is_refused),
         cmocka_unit_test(test_burn_order_is_slots_serial_ids_mac_day_magic),
         cmocka_unit_test(test_a_chip_made_slot_is_neither_burned_nor_named),
+        cmocka_unit_test(test_an_injected_seed_is_burned_with_the_other_slots),
         cmocka_unit_test(test_digest_covers_every_byte_of_a_scheme_1_image),
         cmocka_unit_test(test_a_retired_chip_is_refused_before_its_mac),
         cmocka_unit_test(test_contradictions_are_not_encoded),

@@ -188,8 +188,8 @@ static void test_a_chip_whose_rng_failed_goes_to_the_bench(void **state)
 int main(void)
 {
     static struct kind kinds[] = {
-        { &device_identity, "stm32f407", POLICY_SIGN_ALL, 0 },
-        { &device_signup, "stm32l476", POLICY_TAG16 | POLICY_SIGN_ALL | POLICY_FIELD_SIGN_UP, 1 },
+        { &device_identity, "stm32f407", POLICY_SIGN_ALL, 0, false },
+        { &device_signup, "stm32l476", POLICY_TAG16 | POLICY_SIGN_ALL | POLICY_FIELD_SIGN_UP, 1, false },
     };
     const struct CMUnitTest tests[] = {
         BOTH(test_done_pins_the_key_that_the_chip_told),

@@ -20,6 +20,7 @@ struct kind {
     const char *chip;
     uint16_t policy;
     uint8_t lock;
+    bool injected;
 };
 
 static uint8_t ra_x[2][32], fleet_x[32];
@@ -252,7 +253,8 @@ static inline int up(void **state)
                          .sid_len = 2,
                          .ctr_len = 1,
                          .lock = kind->lock,
-                         .epoch = s->epoch };
+                         .epoch = s->epoch,
+                         .injected = kind->injected };
 
     (void)snprintf(p.name, sizeof p.name, "TEST-%s", s->name);
     (void)snprintf(p.chip, sizeof p.chip, "%s", kind->chip);

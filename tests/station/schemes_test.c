@@ -1,7 +1,7 @@
 /* Every scheme's way through the line: the same steps, other keys. */
-#include <sqlite3.h>
-
 #include "tests/station/scheme_line.h"
+
+#include <sqlite3.h>
 
 /* ---- what every scheme does ---- */
 
@@ -248,24 +248,118 @@ static void test_a_key_whose_digest_is_not_the_rows_is_never_written(void **stat
     }
 }
 
+/* ---- injected keys ---- */
+
+static size_t wrapped(uint64_t serial)
+{
+    struct wrapped_key key[REG_KEYS_MAX];
+    size_t n = 0;
+
+    assert_ok(registry_keys(line.registry, serial, key, &n, &e));
+    return n;
+}
+
+static void key_of(uint64_t serial, enum device_key_state want, uint8_t x[32])
+{
+    enum device_key_state state;
+
+    assert_ok(registry_device_key(line.registry, serial, x, &state, &e));
+    assert_int_equal(state, want);
+}
+
+/* The seed in OTP has the form of one that a chip made, and makes the key that is pinned. */
+static void test_an_injected_seed_is_as_a_chip_makes_it(void **state)
+{
+    uint8_t image[OTP_IMAGE_LEN], d[P256_LEN], x[P256_LEN], pinned[P256_LEN];
+
+    (void)state;
+    expect_pass();
+    otp_of(line.chip, image);
+    const uint8_t *seed = image + OTP_OFF_SLOT + SLOT_LEN;
+    for (unsigned i = 0; i < SEED_UNITS; i++) {
+        assert_int_equal(seed[i * OTP_UNIT + SEED_UNIT_RANDOM], seed_check_byte(seed + i * OTP_UNIT));
+        assert_int_not_equal(seed[i * OTP_UNIT + SEED_UNIT_RANDOM], 0xFF);
+    }
+    assert_true(signing_key(&line.crypto, seed, d, x));
+    key_of(line.r.serial, DEVICE_KEY_PINNED, pinned);
+    assert_memory_equal(x, pinned, sizeof x);
+}
+
+/* From the first pulse on the key stays the same, and what it is made of is there until the burn is read back. */
+static void test_a_cut_burn_goes_on_with_the_same_seed_and_then_nobody_else_holds_it(void **state)
+{
+    uint8_t x[32], same[32];
+    unsigned cuts = 0;
+
+    (void)state;
+    for (uint64_t at = 1;; at += 2, cuts++) {
+        new_board();
+        line.boot = 0;
+        silicon_arm_cut(inproc_silicon(line.chip), CUT_OTP, at, at % 4 == 1 ? TEAR_NONE : TEAR_DONE);
+        if (provision(true) == ERR_OK)
+            break;
+        assert_int_equal(wrapped(line.r.serial), line.r.state == DEV_BURNING ? 1 : 0); /* else cut in the locks */
+        key_of(line.r.serial, DEVICE_KEY_MADE, x);
+        power_cycle();
+        expect_pass();
+        key_of(line.r.serial, DEVICE_KEY_PINNED, same);
+        assert_memory_equal(same, x, sizeof x);
+        assert_int_equal(wrapped(line.r.serial), 0);
+    }
+    silicon_arm_cut(inproc_silicon(line.chip), CUT_OTP, 0, TEAR_NONE);
+    assert_true(cuts > 3);
+    board_opens();
+}
+
+static void test_a_board_that_is_quarantined_in_the_burn_leaves_no_seed(void **state)
+{
+    (void)state;
+    silicon_arm_cut(inproc_silicon(line.chip), CUT_OTP, 3, TEAR_PARTIAL);
+    assert_int_not_equal(provision(true), ERR_OK);
+    assert_int_equal(wrapped(line.r.serial), 1);
+    power_cycle();
+    assert_int_not_equal(provision(true), ERR_OK);
+    assert_int_equal(line.r.state, DEV_QUARANTINED);
+    assert_int_equal(wrapped(line.r.serial), 0);
+}
+
+/* A key that is not the one on record: found before anything is burned. */
+static void test_a_seed_of_another_key_than_recorded_is_not_burned(void **state)
+{
+    (void)state;
+    sqlite3 *db;
+    silicon_arm_cut(inproc_silicon(line.chip), CUT_OTP, 1, TEAR_NONE);
+    assert_int_not_equal(provision(true), ERR_OK);
+    power_cycle();
+    assert_int_equal(sqlite3_open(line.db, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE wrapped_key SET public_x = zeroblob(32)", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    silicon_stats_clear(inproc_silicon(line.chip));
+    expect_fault(true, &station_fault[STATION_KEY_ROWS], VERDICT_FAIL);
+    assert_int_equal(pulses(), 0);
+}
+
 #define EACH(test, n)                                     \
     {                                                     \
 #test " [" #n "]", test, up, line_down, &kinds[n] \
     }
-#define EACH_KIND(test) \
-    EACH(test, 0), EACH(test, 1), EACH(test, 2), EACH(test, 3), EACH(test, 4), EACH(test, 5), EACH(test, 6), EACH(test, 7)
+#define EACH_KIND(test)                                                                                                     \
+    EACH(test, 0), EACH(test, 1), EACH(test, 2), EACH(test, 3), EACH(test, 4), EACH(test, 5), EACH(test, 6), EACH(test, 7), \
+        EACH(test, 8), EACH(test, 9)
 
 int main(void)
 {
     static struct kind kinds[] = {
-        { &device_fleet, "stm32l476", POLICY_TAG16, 0 },
-        { &device_fleet, "stm32f407", 0, 1 },
-        { &device_secret, "stm32l476", 0, 1 },
-        { &device_derived, "stm32f407", 0, 0 },
-        { &device_session, "stm32l476", POLICY_TAG16, 0 },
-        { &device_identity, "stm32l476", POLICY_TAG16 | POLICY_SIGN_ALL, 0 },
-        { &device_signup, "stm32f407", POLICY_SIGN_ALL, 1 },
-        { &device_session_rsa, "stm32f407", POLICY_TAG16, 0 },
+        { &device_fleet, "stm32l476", POLICY_TAG16, 0, false },
+        { &device_fleet, "stm32f407", 0, 1, false },
+        { &device_secret, "stm32l476", 0, 1, false },
+        { &device_derived, "stm32f407", 0, 0, false },
+        { &device_session, "stm32l476", POLICY_TAG16, 0, false },
+        { &device_identity, "stm32l476", POLICY_TAG16 | POLICY_SIGN_ALL, 0, false },
+        { &device_signup, "stm32f407", POLICY_SIGN_ALL, 1, false },
+        { &device_session_rsa, "stm32f407", POLICY_TAG16, 0, false },
+        { &device_identity, "stm32l476", POLICY_TAG16 | POLICY_SIGN_ALL, 0, true },
+        { &device_identity, "stm32f407", POLICY_SIGN_ALL, 1, true },
     };
     const struct CMUnitTest tests[] = {
         EACH_KIND(test_a_blank_board_becomes_a_device_whose_message_opens),
@@ -282,6 +376,11 @@ int main(void)
         EACH(test_a_firmware_without_the_place_is_another_schemes, 7),
         EACH(test_a_firmware_with_the_place_is_no_other_schemes, 4),
         EACH(test_a_key_whose_digest_is_not_the_rows_is_never_written, 7),
+        EACH(test_an_injected_seed_is_as_a_chip_makes_it, 8),
+        EACH(test_a_cut_burn_goes_on_with_the_same_seed_and_then_nobody_else_holds_it, 8),
+        EACH(test_a_cut_burn_goes_on_with_the_same_seed_and_then_nobody_else_holds_it, 9),
+        EACH(test_a_board_that_is_quarantined_in_the_burn_leaves_no_seed, 8),
+        EACH(test_a_seed_of_another_key_than_recorded_is_not_burned, 9),
     };
     return cmocka_run_group_tests(tests, group_up, line_group_down);
 }

@@ -78,9 +78,9 @@ static void test_a_proof_of_nobody_is_refused(void **state)
 int main(void)
 {
     static struct kind kinds[] = {
-        { &device_fleet, "stm32l476", POLICY_TAG16, 2 },
-        { &device_secret, "stm32l476", 0, 2 },
-        { &device_identity, "stm32l476", POLICY_SIGN_ALL, 2 },
+        { &device_fleet, "stm32l476", POLICY_TAG16, 2, false },
+        { &device_secret, "stm32l476", 0, 2, false },
+        { &device_identity, "stm32l476", POLICY_SIGN_ALL, 2, false },
     };
     const struct CMUnitTest tests[] = {
         EACH_KIND(test_it_is_found_among_those_that_wait_to_be_finished),
