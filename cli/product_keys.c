@@ -11,6 +11,7 @@
 #include "cli/token.h"
 #include "db/fleet.h"
 #include "hsm/fault.h"
+#include "hsm/fleet.h"
 #include "station/slots.h"
 
 /* ---- there before ---- */
@@ -93,11 +94,11 @@ static enum err_code check_history(const struct app *app, const char *label, str
 static enum err_code ensure(struct product_keys *k, const struct app *app, struct fleet_key *row, struct err *e)
 {
     struct hsm_key *key = NULL;
-    uint8_t pk[65];
-    enum err_code rc = hsm_key_ensure(k->server, HSM_FLEET, row->label, &key, &k->made, e);
+    const struct hsm_fleet *fleet = hsm_fleet_of(row->suite);
+    enum err_code rc = hsm_key_ensure(k->server, fleet->kind, row->label, &key, &k->made, e);
 
-    if (rc == ERR_OK && (rc = hsm_public(key, pk, e)) == ERR_OK)
-        memcpy(row->x, pk + 1, sizeof row->x);
+    if (rc == ERR_OK)
+        rc = fleet->name(key, row->x, e);
     hsm_key_free(key);
     return rc == ERR_OK ? hsm_softhsm_keep(app->config->dir, "", e) : rc;
 }
