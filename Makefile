@@ -190,7 +190,7 @@ build/vectors/pack: build/tests/vectors/pack_main.o build/tests/vectors/pack.o b
 build/vectors/stm32l476: build/vectors/pack $(wildcard tests/vectors/*/*.json)
 	$(Q)$< --few $@ $(filter %.json,$^)
 build/vectors/stm32f407: build/vectors/pack $(wildcard tests/vectors/*/*.json) # same core, same code: without the slow ones
-	$(Q)$< $@ $(filter-out %/ecdh_secp256r1_ecpoint_test.json %/ecdsa_secp256r1_sha256_p1363_test.json %/rsa_oaep_4096_sha256_mgf1sha256_test.json,$(filter %.json,$^))
+	$(Q)$< $@ $(filter-out %/ecdh_secp256r1_ecpoint_test.json %/ecdsa_secp256r1_sha256_p1363_test.json %/rsa_oaep_4096_sha256_mgf1sha256_test.json %/x25519_test.json,$(filter %.json,$^))
 build/firmware/vectors-%.elf: tests/firmware/vectors.c tests/firmware/startup.c tests/vectors/walk.c tests/firmware/%.ld \
                               build/vectors/% $(STUB_DEP)
 	@mkdir -p $(@D)

@@ -163,6 +163,8 @@ const struct fault cli_fault[CLI_FAULTS] = {
                            "give --cacert or --pin-sha256, not both", FATE_BY_CODE },
     [CLI_PRODUCT_OPTION] = { "product-option", ERR_USAGE, "this option does not go with the scheme",
                              "see `fuseline product add --help` for what each scheme takes", FATE_BY_CODE },
+    [CLI_SUITE_NOT_OFFERED] = { "suite-not-offered", ERR_USAGE, "no product of that scheme is made in that suite",
+                                "leave --suite out; identity and signup are made in suite 2, too", FATE_BY_CODE },
     [CLI_NO_RA] = { "no-rotation-authority", ERR_CONFIG,
                     "the vault token has no rotation authority, and devices of this scheme hold one for ever",
                     "make it once, with the vault at hand: `fuseline key new --ra`; then repeat", FATE_BY_CODE },

@@ -80,6 +80,7 @@ enum cli_fault_id {
     CLI_RELAY_SOURCE,   /* not exactly one of --console and --from */
     CLI_TRUST_CHOICE,   /* --cacert and --pin-sha256 */
     CLI_PRODUCT_OPTION, /* it does not go with the scheme */
+    CLI_SUITE_NOT_OFFERED,
     CLI_NO_RA,
     CLI_NO_BACKUP_RA,
     CLI_NO_MASTER,

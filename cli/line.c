@@ -54,7 +54,7 @@ enum err_code line_make_open(struct line_make *m, struct app *app, const char *p
         return rc;
     if ((desc = chip_desc_find(m->product.chip)) == NULL)
         return err_set(e, &cli_fault[CLI_UNKNOWN_CHIP], "product", NULL, 0, "product '%s': '%s'", product, m->product.chip);
-    rc = firmware_path(app->config, m->product.scheme, m->product.chip, path, e);
+    rc = firmware_path(app->config, m->product.scheme, m->product.suite, m->product.chip, path, e);
     return rc == ERR_OK ? fw_image_open(&m->firmware, path, desc, e) : rc;
 }
 

@@ -16,8 +16,9 @@ static const char *scheme_name(uint8_t id)
 
 void product_text(const struct product *p)
 {
-    printf("product   %s\nchip      %s\nscheme    %s%s\n", p->name, p->chip, scheme_name(p->scheme),
-           (p->policy & POLICY_PSK) != 0 ? ", with a pre-shared key" : "");
+    printf("product   %s\nchip      %s\nscheme    %s%s%s\n", p->name, p->chip, scheme_name(p->scheme),
+           (p->policy & POLICY_PSK) != 0 ? ", with a pre-shared key" : "",
+           p->suite == SUITE_X25519_CCM ? ", sealed to X25519" : "");
     printf("lock      RDP level %u\nfleet     %u\nmodel     %u\npolicy    0x%04x\nserials   %08" PRIx32 "-%08" PRIx32
            "\nadded     %s\n",
            p->lock, p->fleet, p->model, p->policy, p->serial_first, p->serial_last, p->created);
@@ -48,10 +49,10 @@ enum err_code product_json(const struct product *p, const char *result, const ch
 
     (void)snprintf(first, sizeof first, "%08" PRIx32, p->serial_first);
     (void)snprintf(last, sizeof last, "%08" PRIx32, p->serial_last);
-    json_t *o =
-        json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "product", p->name, "chip", p->chip, "scheme",
-                  scheme_name(p->scheme), "psk", (p->policy & POLICY_PSK) != 0, "lock", p->lock, "fleet", p->fleet, "model",
-                  p->model, "policy", p->policy, "serial_first", first, "serial_last", last, "created", p->created);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:i, s:b, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "product", p->name, "chip",
+                          p->chip, "scheme", scheme_name(p->scheme), "suite", p->suite, "psk", (p->policy & POLICY_PSK) != 0,
+                          "lock", p->lock, "fleet", p->fleet, "model", p->model, "policy", p->policy, "serial_first", first,
+                          "serial_last", last, "created", p->created);
     if (o != NULL && !json_keys(o, p)) {
         json_decref(o);
         o = NULL;

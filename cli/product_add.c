@@ -70,6 +70,20 @@ static enum err_code take_chip(const char *name, struct product *p, struct err *
     return unknown(CLI_UNKNOWN_CHIP, name, &s, e);
 }
 
+/* A suite that the scheme's frames could have, and no product: why, its documents say (docs/schemes.md). */
+static enum err_code take_suite(const struct app *app, const struct scheme *s, struct product *p, struct err *e)
+{
+    unsigned long suite = SUITE_P256_CCM;
+    enum err_code rc = ERR_OK;
+
+    if (app->opt[OPT_SUITE] != NULL)
+        rc = options_number(app, OPT_SUITE, UINT8_MAX, &suite, e);
+    if (rc == ERR_OK && !scheme_ready(s->id, (uint8_t)suite))
+        rc = err_set(e, &cli_fault[CLI_SUITE_NOT_OFFERED], "parse", NULL, 0, "suite %lu with '%s'", suite, s->name);
+    p->suite = (uint8_t)suite;
+    return rc;
+}
+
 static enum err_code take_scheme(const struct app *app, struct product *p, struct err *e)
 {
     const char *name = app->opt[OPT_SCHEME];
@@ -78,8 +92,8 @@ static enum err_code take_scheme(const struct app *app, struct product *p, struc
 
     if (scheme != NULL && scheme_ready(scheme->id, SUITE_P256_CCM)) {
         p->scheme = scheme->id;
-        p->suite = SUITE_P256_CCM;
-        return product_policy(app, scheme, p, e);
+        const enum err_code rc = take_suite(app, scheme, p, e);
+        return rc == ERR_OK ? product_policy(app, scheme, p, e) : rc;
     }
     if (scheme != NULL)
         return err_set(e, &cli_fault[CLI_SCHEME_NOT_READY], "parse", NULL, 0, "'%s'", name);
@@ -251,6 +265,7 @@ static const struct cmd_opt options[] = {
     { "NAME", NULL, OPT_OPERAND, 0, true, "the product's name: 1 to 32 letters, digits, -, _ and .", false },
     { "chip", "CHIP", OPT_CHIP, 0, true, "a name of `fuseline chip list`", false },
     { "scheme", "SCHEME", OPT_SCHEME, 0, true, "how its devices share trust: see below", false },
+    { "suite", "N", OPT_SUITE, 0, false, "1: P-256 (default); 2: identity and signup seal to X25519", false },
     { "psk", NULL, OPT_PSK, 0, false, "burn a secret too, so that frames prove their sender", false },
     { "sign-all", "yes|no", OPT_SIGN_ALL, 0, false, "identity, signup: sign every frame (default yes)", false },
     { "field-sign-up", NULL, OPT_FIELD_SIGN_UP, 0, false, "signup: the first frame may bring the device's key", false },
@@ -265,7 +280,7 @@ static const struct cmd_opt options[] = {
 extern const struct cmd cmd_product_add;
 const struct cmd cmd_product_add = {
     "product add",
-    "NAME --chip CHIP --scheme SCHEME [--psk] [--sign-all yes|no] [--field-sign-up] [--two-way] [--lock LEVEL] "
+    "NAME --chip CHIP --scheme SCHEME [--suite N] [--psk] [--sign-all yes|no] [--field-sign-up] [--two-way] [--lock LEVEL] "
     "[--model N] [--serials FIRST-LAST] [--pin-source SOURCE]",
     "add a product: what its devices are, and which serials they get",
     "A product never changes; adding it again with the same values does nothing.\n"
@@ -278,6 +293,9 @@ const struct cmd cmd_product_add = {
     "  session       the fleet's key pair; its frames name no device; `key new --ra`\n"
     "  signup        as identity, and each first frame carries that key; `key new --ra`\n"
     "A fleet's first key, of epoch 1, is made here, in the server token.\n"
+    "--suite 2 seals to an X25519 key, where the server's module has such keys (SoftHSM2 does); signatures stay P-256 and\n"
+    "frames as long as they are.  For identity and signup alone: the firmware of sealed-fleet and session does not fit its\n"
+    "flash with it, sealed wraps the key of each device, which no X25519 key can be, and secret and derived seal to none.\n"
     "Without --two-way nobody answers its devices: each sends its first frame twice, for one may be lost, and --two-way\n"
     "is what a product needs whose keys shall change in the field, by `rotate` or `rekey`.\n"
     "Lock levels, and what they protect from who holds the device in his hands:\n"

@@ -51,7 +51,7 @@ bool scheme_ready(uint8_t scheme, uint8_t suite)
 {
     /* apart from the rows above, which every firmware holds */
     static const uint8_t ready[SCHEME_MAX + 1][2] = {
-        [1] = { ONE }, [2] = { ONE }, [3] = { ONE }, [4] = { ONE }, [5] = { ONE }, [6] = { ONE }, [8] = { ONE },
+        [1] = { ONE }, [2] = { ONE }, [3] = { ONE, TWO }, [4] = { ONE }, [5] = { ONE }, [6] = { ONE }, [8] = { ONE, TWO },
     };
     return scheme_spoken(scheme, suite) && (ready[scheme][0] == suite || ready[scheme][1] == suite);
 }
