@@ -30,7 +30,7 @@ ASAN_TESTS := $(filter-out tests/firmware-stub/% tests/hsm/crash_test tests/hsm/
 BATS    := $(shell find tests -name '*.bats' | sort)
 CHIPS   := stm32l476 stm32f407
 GEN     := $(patsubst %,build/gen/%.inc,$(wildcard flash/openocd/*.tcl db/schema/*.sql))
-PRODUCTS:= sealed sealed-fleet identity secret derived session session-rsa signup
+PRODUCTS:= sealed sealed-fleet identity secret derived session session-rsa signup identity-x25519 signup-x25519
 ELF     := $(foreach p,$(PRODUCTS),$(foreach c,$(CHIPS),build/firmware/$(p)-$(c).elf))
 TEST_ELF:= $(foreach n,$(PRODUCTS:=-fast) selftest blink vectors,$(foreach c,$(CHIPS),build/firmware/$(n)-$(c).elf))
 
@@ -115,7 +115,7 @@ mutants: all $(SWEEP)
 
 # ---- parsers under libFuzzer: build/fuzz/NAME, one for each of tests/fuzz/NAME_fuzz.c ----
 FUZZ    := $(patsubst tests/fuzz/%_fuzz.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c hsm/ecdsa_host.c hsm/rsa_host.c server/body.c relay/batch.c relay/line.c relay/digest.c base/hex.c | build/.packages-check
+build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c hsm/ecdsa_host.c hsm/rsa_host.c hsm/x25519_host.c server/body.c relay/batch.c relay/line.c relay/digest.c base/hex.c | build/.packages-check
 	@mkdir -p $(@D)
 	$(Q)clang $(filter-out -M%,$(CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(filter %.c,$^) -lcrypto
 
@@ -130,6 +130,8 @@ derived_ROW      = derived 24K
 session_ROW      = session 24K
 session-rsa_ROW  = session_rsa 24K -DFL_FRAME_MAX=513 firmware-stub/rsa_key.S # its key is blank: the station fills it in
 signup_ROW       = signup 32K
+identity-x25519_ROW = identity_x25519 32K # suite 2
+signup-x25519_ROW   = signup_x25519 32K
 BEARSSL := hash/sha2small mac/hmac aead/ccm symcipher/aes_ct symcipher/aes_ct_enc symcipher/aes_ct_ctrcbc \
            int/i31_add int/i31_sub int/i31_decmod int/i31_encode int/i31_montmul int/i31_decode int/i31_bitlen \
            int/i31_modpow2 int/i31_tmont int/i31_fmont int/i31_muladd int/i31_ninv31 int/i31_rshift int/i31_reduce \
@@ -180,12 +182,12 @@ build/vectors/pack: build/tests/vectors/pack_main.o build/tests/vectors/pack.o b
 build/vectors/stm32l476: build/vectors/pack $(wildcard tests/vectors/*/*.json)
 	$(Q)$< --few $@ $(filter %.json,$^)
 build/vectors/stm32f407: build/vectors/pack $(wildcard tests/vectors/*/*.json) # same core, same code: without the slow ones
-	$(Q)$< $@ $(filter-out %/ecdh_secp256r1_ecpoint_test.json %/ecdsa_secp256r1_sha256_p1363_test.json %/rsa_oaep_4096_sha256_mgf1sha256_test.json,$(filter %.json,$^))
+	$(Q)$< $@ $(filter-out %/ecdh_secp256r1_ecpoint_test.json %/ecdsa_secp256r1_sha256_p1363_test.json %/rsa_oaep_4096_sha256_mgf1sha256_test.json %/x25519_test.json,$(filter %.json,$^))
 build/firmware/vectors-%.elf: tests/firmware/vectors.c tests/firmware/startup.c tests/vectors/walk.c tests/firmware/%.ld \
                               build/vectors/% $(STUB_DEP)
 	@mkdir -p $(@D)
 	$(Q)$(TEST_ARM) -Os -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src -D$(call chip,$*) '-DVECTORS_BLOB="build/vectors/$*"' -T tests/firmware/$*.ld \
-	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/ecdsa_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/p256_m31.c firmware-stub/rsa_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
+	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/ecdsa_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/p256_m31.c firmware-stub/x25519_bearssl.c firmware-stub/rsa_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
 	    build/bearssl/lib.a -lgcc
 
 # the protocol's own vectors: docs/vectors/*.json, with every step on the way (tests/vectors/docs/docs.h)

@@ -43,19 +43,17 @@ static enum err_code count_device(void *io, const struct device *d, struct err *
     return ERR_OK;
 }
 
-enum { RSA_BIT = 16 }; /* of a scheme's RSA form: so many above the scheme's */
-
 static enum err_code note_scheme(void *io, const struct product *p, struct err *e)
 {
     unsigned *schemes = io;
 
     (void)e;
-    *schemes |= 1u << (p->scheme + (p->suite == SUITE_RSA ? RSA_BIT : 0));
+    schemes[p->scheme] |= 1u << p->suite;
     return ERR_OK;
 }
 
-/* Opened for writing, as a burn will; nothing is written.  *schemes: bits 1 << scheme of its products, and RSA_BIT. */
-static void check_registry(struct doctor *d, unsigned *schemes)
+/* Opened for writing, as a burn will; nothing is written.  schemes: by scheme the bits 1 << suite of its products. */
+static void check_registry(struct doctor *d, unsigned schemes[SCHEME_MAX + 1])
 {
     const char *path = d->app->config->registry;
     struct registry *r = NULL;
@@ -196,20 +194,28 @@ static void check_firmware(struct doctor *d, uint8_t scheme, uint8_t suite, cons
     doctor_tell(d, NULL, what, rc == ERR_OK ? CHECK_OK : CHECK_FAIL, path, &e);
 }
 
-/* For each kind of chip that a slot has, once; of the schemes that the products have. */
-static void check_firmwares(struct doctor *d, unsigned schemes)
+/* For each kind of chip that a slot has, once. */
+static void check_chips(struct doctor *d, uint8_t scheme, uint8_t suite)
 {
     const struct config *c = d->app->config;
 
-    for (uint8_t bit = 1; bit <= RSA_BIT + SCHEME_MAX; bit++)
-        for (size_t i = 0; i < c->n_slots; i++) {
-            bool seen = (schemes >> bit & 1) == 0;
+    for (size_t i = 0; i < c->n_slots; i++) {
+        bool seen = false;
 
-            for (size_t before = 0; before < i; before++)
-                seen = seen || c->slot[before].chip == c->slot[i].chip;
-            if (!seen)
-                check_firmware(d, bit % RSA_BIT, bit > RSA_BIT ? SUITE_RSA : SUITE_P256_CCM, c->slot[i].chip);
-        }
+        for (size_t before = 0; before < i; before++)
+            seen = seen || c->slot[before].chip == c->slot[i].chip;
+        if (!seen)
+            check_firmware(d, scheme, suite, c->slot[i].chip);
+    }
+}
+
+/* Of the schemes and suites that the products have. */
+static void check_firmwares(struct doctor *d, const unsigned schemes[SCHEME_MAX + 1])
+{
+    for (uint8_t scheme = 1; scheme <= SCHEME_MAX; scheme++)
+        for (uint8_t suite = 0; schemes[scheme] >> suite != 0; suite++)
+            if ((schemes[scheme] >> suite & 1) != 0)
+                check_chips(d, scheme, suite);
 }
 
 /* ---- all of it ---- */
@@ -226,12 +232,12 @@ static bool is_bench(const struct config *c)
 void doctor_line(struct doctor *d)
 {
     struct keys keys[ROLES];
-    unsigned schemes = 1u << 1; /* sealed: what a first product will be */
+    unsigned schemes[SCHEME_MAX + 1] = { [1] = 1u << SUITE_P256_CCM }; /* sealed: what a first product will be */
 
     if (is_bench(d->app->config))
         return;
     memset(keys, 0, sizeof keys);
-    check_registry(d, &schemes);
+    check_registry(d, schemes);
     for (enum role r = 0; r < ROLES && !interrupt_requested(); r++)
         check_token(d, r, &keys[r]);
     if (keys[ROLE_LINE].has && keys[ROLE_SERVER].has)

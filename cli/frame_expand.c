@@ -5,6 +5,7 @@
 #include "cli/cmd.h"
 #include "cli/fault.h"
 #include "cli/frames.h"
+#include "cli/options.h"
 #include "cli/ui/report.h"
 #include "protocol/cose.h"
 #include "protocol/crypto.h"
@@ -17,13 +18,13 @@ static const char *const kinds[] = {
 };
 
 /* A ROTATE: the signature is the last item, and begins behind the payload. */
-static void diagnose_rotate(const struct frame *f, char out[static DIAGNOSTIC_MAX])
+static void diagnose_rotate(const struct frame *f, uint8_t suite, char out[static DIAGNOSTIC_MAX])
 {
     uint8_t payload[COSE_ROTATE_MAX], cose[COSE_SIGN1_MAX];
     char payload_hex[2 * COSE_ROTATE_MAX + 1], sig[2 * FRAME_SIG_LEN + 1];
-    size_t len = cose_expand(f, cose, sizeof cose);
+    size_t len = cose_expand(f, suite, cose, sizeof cose);
 
-    hex_encode(payload, cose_rotate_payload(*f->epoch, f->x, payload), payload_hex);
+    hex_encode(payload, cose_rotate_payload(suite, *f->epoch, f->x, payload), payload_hex);
     hex_encode(cose + len - FRAME_SIG_LEN, FRAME_SIG_LEN, sig);
     (void)snprintf(out, DIAGNOSTIC_MAX, "[h'a10128', {}, h'%s', h'%s']", payload_hex, sig);
 }
@@ -43,15 +44,15 @@ static void diagnose(const struct frame *f, char out[static DIAGNOSTIC_MAX])
                    ctr[0] != '\0' ? "'" : "", x[0] != '\0' ? ", -4: h'" : "", x, x[0] != '\0' ? "'" : "", ct);
 }
 
-static enum err_code show(const struct app *app, const struct frame *f, struct err *e)
+static enum err_code show(const struct app *app, const struct frame *f, uint8_t suite, struct err *e)
 {
     uint8_t cose[COSE_EXPANDED_MAX];
     char hex[2 * COSE_EXPANDED_MAX + 1], diagnostic[DIAGNOSTIC_MAX], aad[2 * FRAME_MAX + 1];
 
-    hex_encode(cose, cose_expand(f, cose, sizeof cose), hex);
+    hex_encode(cose, cose_expand(f, suite, cose, sizeof cose), hex);
     hex_encode(f->bytes, f->head_len, aad);
     if (f->form->kind == FRAME_ROTATE)
-        diagnose_rotate(f, diagnostic);
+        diagnose_rotate(f, suite, diagnostic);
     else
         diagnose(f, diagnostic);
     if (app->json)
@@ -67,6 +68,8 @@ static enum err_code expand(const struct app *app, const uint8_t *bytes, size_t 
                             struct err *e)
 {
     struct frame f;
+    unsigned long suite = SUITE_P256_CCM;
+    enum err_code rc;
     enum frame_result r = bad == NULL ? frame_parse(bytes, len, &f) : FRAME_OK;
 
     if (bad == NULL && r == FRAME_OK && !cose_has_form(f.form))
@@ -74,7 +77,9 @@ static enum err_code expand(const struct app *app, const uint8_t *bytes, size_t 
     if (bad != NULL || r != FRAME_OK)
         return err_set(e, &cli_fault[CLI_NOT_A_FRAME], "parse", NULL, 0, "%s: %s", where,
                        bad != NULL ? bad : frame_result_name(r));
-    return show(app, &f, e);
+    if (app->opt[OPT_SUITE] != NULL && (rc = options_number(app, OPT_SUITE, SUITE_X25519_CCM, &suite, e)) != ERR_OK)
+        return rc;
+    return show(app, &f, (uint8_t)suite, e);
 }
 
 static enum err_code expand_each(const struct app *app, struct err *e)
@@ -108,13 +113,14 @@ static enum err_code run(struct app *app, struct err *e)
 
 static const struct cmd_opt options[] = {
     { "HEX", NULL, OPT_OPERAND, 0, false, "the frame; - or nothing: from standard input, one a line", false },
+    { "suite", "N", OPT_SUITE, 0, false, "of a ROTATE, whose key it shows: 1 is P-256 (default), 2 is X25519", false },
     { 0 },
 };
 
 extern const struct cmd cmd_frame_expand;
 const struct cmd cmd_frame_expand = {
     "frame expand",
-    "[HEX]",
+    "[HEX] [--suite N]",
     "print a frame as the COSE_Encrypt0 that it stands for",
     "Needs no key and opens nothing: RFC 9052, in deterministic CBOR, as hexadecimal and in diagnostic notation.\n",
     options,

@@ -120,10 +120,13 @@ struct slot_text {
 /* Of a scheme that nobody knows, every slot may be a secret. */
 static void describe(const struct view *v, unsigned i, struct slot_text *t)
 {
-    static const char *const role[] = {
-        [SLOT_UNUSED] = "unused", [SLOT_POINT] = "public key",    [SLOT_DIGEST] = "digest",
-        [SLOT_SECRET] = "secret", [SLOT_CHIP_MADE] = "chip-made", [SLOT_CHIP_DIGEST] = "chip-made digest"
-    };
+    static const char *const role[] = { [SLOT_UNUSED] = "unused",
+                                        [SLOT_POINT] = "public key",
+                                        [SLOT_SEAL] = "public key",
+                                        [SLOT_DIGEST] = "digest",
+                                        [SLOT_SECRET] = "secret",
+                                        [SLOT_CHIP_MADE] = "chip-made",
+                                        [SLOT_CHIP_DIGEST] = "chip-made digest" };
     const struct scheme *s = scheme_by_id(v->image.scheme);
     enum slot_role is = s != NULL ? (enum slot_role)s->slot[i] : SLOT_SECRET;
     bool blank = true;
@@ -134,7 +137,7 @@ static void describe(const struct view *v, unsigned i, struct slot_text *t)
     t->value[0] = '\0';
     if (blank)
         return;
-    if (is == SLOT_POINT || is == SLOT_DIGEST || is == SLOT_CHIP_DIGEST)
+    if (is == SLOT_POINT || is == SLOT_SEAL || is == SLOT_DIGEST || is == SLOT_CHIP_DIGEST)
         hex_encode(v->image.slot[i], SLOT_LEN, t->value);
     else
         (void)snprintf(t->value, sizeof t->value, "present");

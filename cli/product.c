@@ -65,10 +65,10 @@ enum err_code product_json(const struct product *p, const char *result, const ch
 
     (void)snprintf(first, sizeof first, "%08" PRIx32, p->serial_first);
     (void)snprintf(last, sizeof last, "%08" PRIx32, p->serial_last);
-    json_t *o =
-        json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "product", p->name, "chip", p->chip, "scheme",
-                  scheme_name(p), "psk", (p->policy & POLICY_PSK) != 0, "lock", p->lock, "fleet", p->fleet, "model",
-                  p->model, "policy", p->policy, "serial_first", first, "serial_last", last, "created", p->created);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:i, s:b, s:i, s:i, s:i, s:i, s:s, s:s, s:s}", "product", p->name, "chip",
+                          p->chip, "scheme", scheme_name(p), "suite", p->suite, "psk", (p->policy & POLICY_PSK) != 0, "lock",
+                          p->lock, "fleet", p->fleet, "model", p->model, "policy", p->policy, "serial_first", first,
+                          "serial_last", last, "created", p->created);
     if (o != NULL && !json_keys(o, p)) {
         json_decref(o);
         o = NULL;

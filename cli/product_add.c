@@ -87,10 +87,9 @@ static enum err_code take_scheme(const struct app *app, struct product *p, struc
     if (scheme != NULL)
         return err_set(e, &cli_fault[CLI_SCHEME_NOT_READY], "parse", NULL, 0, "'%s'", name);
     suggest_init(&s, name);
-    for (uint8_t id = 1; id <= SCHEME_MAX; id++) {
-        suggest_offer(&s, scheme_form(id, SUITE_P256_CCM));
-        suggest_offer(&s, scheme_form(id, SUITE_RSA));
-    }
+    for (uint8_t id = 1; id <= SCHEME_MAX; id++)
+        for (uint8_t suite = SUITE_P256_CCM; suite <= SUITE_RSA; suite++)
+            suggest_offer(&s, scheme_form(id, suite));
     return unknown(CLI_UNKNOWN_SCHEME, name, &s, e);
 }
 
@@ -305,6 +304,10 @@ const struct cmd cmd_product_add = {
     "  session-rsa   the same with RSA-4096, whose key goes into the firmware and is never rotated; `key new --ra`\n"
     "  signup        as identity, and each first frame carries that key; `key new --ra`\n"
     "A fleet's first key, of epoch 1, is made here, in the server token; RSA takes some seconds.\n"
+    "identity-x25519 and signup-x25519 seal to an X25519 key, where the server's module has such keys (SoftHSM2 does);\n"
+    "signatures stay P-256, and frames as long as they are.  No other scheme has that form: the firmware of sealed-fleet and\n"
+    "session does not fit its flash with it, sealed wraps the key of each device, which no X25519 key can be, and secret and\n"
+    "derived seal to none.\n"
     "Without --two-way nobody answers its devices: each sends its first frame twice, for one may be lost, and --two-way\n"
     "is what a product needs whose keys shall change in the field, by `rotate` or `rekey`.\n"
     "With --key injected the line's HSM draws the key of each device, and the station burns it: where a chip's own random\n"

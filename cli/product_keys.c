@@ -12,6 +12,7 @@
 #include "cli/token.h"
 #include "db/fleet.h"
 #include "hsm/fault.h"
+#include "hsm/fleet.h"
 #include "station/slots.h"
 
 /* ---- there before ---- */
@@ -90,16 +91,6 @@ static enum err_code check_history(const struct app *app, const char *label, str
     return rc;
 }
 
-static enum err_code p256_public(struct hsm_key *key, struct fleet_key *row, struct err *e)
-{
-    uint8_t pk[65];
-    enum err_code rc = hsm_public(key, pk, e);
-
-    if (rc == ERR_OK)
-        memcpy(row->x, pk + 1, sizeof row->x);
-    return rc;
-}
-
 /* Devices hold the digest, their firmware the key itself: the station takes both from the row. */
 static enum err_code rsa_public(struct hsm_key *key, struct fleet_key *row, struct err *e)
 {
@@ -121,12 +112,12 @@ static enum err_code rsa_public(struct hsm_key *key, struct fleet_key *row, stru
 /* Kept at once: a key that a cut login loses could not be made again. */
 static enum err_code ensure(struct product_keys *k, const struct app *app, struct fleet_key *row, struct err *e)
 {
-    const bool rsa = row->suite == SUITE_RSA;
+    const struct hsm_fleet *fleet = hsm_fleet_of(row->suite);
     struct hsm_key *key = NULL;
-    enum err_code rc = hsm_key_ensure(k->server, rsa ? HSM_RSA : HSM_FLEET, row->label, &key, &k->made, e);
+    enum err_code rc = hsm_key_ensure(k->server, fleet->kind, row->label, &key, &k->made, e);
 
     if (rc == ERR_OK)
-        rc = (rsa ? rsa_public : p256_public)(key, row, e);
+        rc = fleet->name != NULL ? fleet->name(key, row->x, e) : rsa_public(key, row, e);
     hsm_key_free(key);
     return rc == ERR_OK ? hsm_softhsm_keep(app->config->dir, "", e) : rc;
 }

@@ -9,7 +9,9 @@
 #include "cli/fault.h"
 #include "cli/keys.h"
 #include "db/fault.h"
+#include "hsm/fleet.h"
 #include "hsm/hpke_host.h"
+#include "protocol/kem.h"
 #include "protocol/rotate.h"
 #include "protocol/scheme.h"
 
@@ -39,13 +41,13 @@ static enum err_code look_for_labels(void *io, const struct event_row *ev, struc
 }
 
 /* A key that no row of the registry has: made, and cut before it was recorded.  One whose end began is none. */
-static enum err_code is_unrecorded(const struct app *app, const struct key_row *k, uint8_t next, uint8_t epoch, bool *is,
-                                   struct err *e)
+static enum err_code is_unrecorded(const struct app *app, enum hsm_key_kind kind, const struct key_row *k, uint8_t next,
+                                   uint8_t epoch, bool *is, struct err *e)
 {
     struct key_history past;
     enum err_code rc = ERR_OK;
 
-    *is = epoch >= next && (k->info.state == HSM_KEY_CUT || (k->info.state == HSM_KEY_WHOLE && k->info.kind == HSM_FLEET));
+    *is = epoch >= next && (k->info.state == HSM_KEY_CUT || (k->info.state == HSM_KEY_WHOLE && k->info.kind == kind));
     if (*is && (rc = key_history(app, k->info.label, "", &past, e)) == ERR_OK)
         *is = !past.ending && !past.retired;
     return rc;
@@ -70,7 +72,7 @@ static enum err_code choose(struct rotation *r, const struct app *app, const str
         if (!epoch_of_label(rows->row[i].info.label, &fleet, &epoch) || fleet != r->product.fleet)
             continue;
         if (strncmp(rows->row[i].info.label, "fleet/", 6) == 0)
-            rc = is_unrecorded(app, &rows->row[i], next, epoch, &is, e);
+            rc = is_unrecorded(app, hsm_fleet_of(r->product.suite)->kind, &rows->row[i], next, epoch, &is, e);
         if (is && (found == 0 || epoch < found))
             found = epoch;
         if (epoch > u.max)
@@ -98,7 +100,7 @@ static enum err_code check_product(const struct rotation *r, struct err *e)
         return err_set(e, &cli_fault[CLI_NO_ROTATION], "rotate", NULL, 0,
                        "fleet %u: scheme %s: its RSA key's digest is burned into each device", p->fleet,
                        scheme_form(p->scheme, p->suite));
-    if (s == NULL || !s->epoch || (p->suite != SUITE_P256_CCM && p->suite != SUITE_P256_CHACHA))
+    if (s == NULL || !s->epoch || hsm_fleet_of(p->suite)->name == NULL)
         return err_set(e, &cli_fault[CLI_NO_ROTATION], "rotate", NULL, 0, "fleet %u: scheme %s, suite %u", p->fleet,
                        s != NULL ? s->name : "?", p->suite);
     if (r->backup ? !p->has_backup_ra || p->scheme != 2 : !p->has_ra)
@@ -160,11 +162,11 @@ enum err_code rotation_authority(const struct rotation *r, struct hsm *vault, st
 static enum err_code make_key(struct rotation *r, const struct app *app, struct hsm *server, struct err *e)
 {
     struct hsm_key *k = NULL;
-    uint8_t pk[65];
-    enum err_code rc = hsm_key_ensure(server, HSM_FLEET, r->label, &k, NULL, e);
+    const struct hsm_fleet *fleet = hsm_fleet_of(r->product.suite);
+    enum err_code rc = hsm_key_ensure(server, fleet->kind, r->label, &k, NULL, e);
 
-    if (rc == ERR_OK && (rc = hsm_softhsm_keep(app->config->dir, "", e)) == ERR_OK && (rc = hsm_public(k, pk, e)) == ERR_OK)
-        memcpy(r->to.x, pk + 1, sizeof r->to.x); /* devices take the even point, whichever the token's is */
+    if (rc == ERR_OK && (rc = hsm_softhsm_keep(app->config->dir, "", e)) == ERR_OK)
+        rc = fleet->name(k, r->to.x, e);
     hsm_key_free(k);
     return rc;
 }
@@ -191,7 +193,7 @@ static enum err_code sign(struct rotation *r, const struct crypto *c, struct hsm
         return rc;
     rotate_put(mark, r->to.x, sig, r->to.rotate);
     if (rotate_verify(c, &profile, r->backup ? p->backup_ra_x : p->ra_x, r->to.rotate, ROTATE_LEN, &got, pk) != SEALED_OK ||
-        got.v != mark.v || got.epoch != mark.epoch || memcmp(pk + 1, r->to.x, P256_LEN) != 0)
+        got.v != mark.v || got.epoch != mark.epoch || memcmp(pk + kem_of(p->suite)->name, r->to.x, P256_LEN) != 0)
         return unverified(r, e);
     r->to.has_rotate = true;
     r->to.signer = mark.v;

@@ -195,6 +195,18 @@ struct crypto crypto_bearssl_signing(crypto_random *random)
                             .random = random };
 }
 
+/* The device's own key signs, and its public half is P-256's. */
+struct crypto crypto_bearssl_signing_x25519(crypto_random *random)
+{
+    return (struct crypto){ HASH_AND_CCM,
+                            .p256_decompress = p256_decompress,
+                            .p256_public = p256_public,
+                            .ecdsa_sign = ecdsa_bearssl_sign,
+                            .ecdsa_verify = ecdsa_bearssl_verify,
+                            .x25519 = x25519_bearssl,
+                            .random = random };
+}
+
 /* Points are looked at, for the image has some; nothing is sealed to one. */
 struct crypto crypto_bearssl_rsa(crypto_random *random)
 {
@@ -204,7 +216,9 @@ struct crypto crypto_bearssl_rsa(crypto_random *random)
 
 struct crypto crypto_bearssl(crypto_random *random)
 {
-    return crypto_bearssl_signing(random);
+    struct crypto all = crypto_bearssl_signing(random);
+    all.x25519 = x25519_bearssl;
+    return all;
 }
 
 /* ---- known answers ---- */
@@ -326,6 +340,22 @@ bool crypto_bearssl_test_signing(void)
     return crypto_bearssl_test_sealing() && verify_works() && sign_works();
 }
 
+/* RFC 7748 5.2: 9 times 9, the first iteration. */
+static bool x25519_works(void)
+{
+    static const uint8_t nine[X25519_LEN] = { 9 };
+    static const uint8_t want[X25519_LEN] = { 0x42, 0x2c, 0x8e, 0x7a, 0x62, 0x27, 0xd7, 0xbc, 0xa1, 0x35, 0x0b,
+                                              0x3e, 0x2b, 0xb7, 0x27, 0x9f, 0x78, 0x97, 0xb8, 0x7b, 0xb6, 0x85,
+                                              0x4b, 0x78, 0x3c, 0x60, 0xe8, 0x03, 0x11, 0xae, 0x30, 0x79 };
+    uint8_t z[X25519_LEN];
+    return x25519_bearssl(NULL, nine, nine, z) && bytes_equal(z, want, sizeof z);
+}
+
+bool crypto_bearssl_test_signing_x25519(void)
+{
+    return crypto_bearssl_test_secret() && mulgen_works() && x25519_works() && verify_works() && sign_works();
+}
+
 /* x^3 mod n for two patterns, by SHA-256 of the result.  Computed with Python's integers. */
 static bool rsa_works(void)
 {
@@ -350,5 +380,5 @@ bool crypto_bearssl_test_rsa(void)
 
 bool crypto_bearssl_self_test(void)
 {
-    return crypto_bearssl_test_signing() && rsa_works();
+    return crypto_bearssl_test_signing() && x25519_works() && rsa_works();
 }

@@ -10,18 +10,20 @@
 typedef bool crypto_random(void *io, void *out, size_t len);
 
 /* One table for each set of primitives that a scheme uses; the others are NULL, and are not linked. */
-struct crypto crypto_bearssl_secret(crypto_random *random);  /* SHA-256, HMAC, AES-128-CCM */
-struct crypto crypto_bearssl_sealing(crypto_random *random); /* and P-256 */
-struct crypto crypto_bearssl_fleet(crypto_random *random);   /* and ECDSA to verify: for ROTATE */
-struct crypto crypto_bearssl_signing(crypto_random *random); /* and to sign */
-struct crypto crypto_bearssl_rsa(crypto_random *random);     /* SHA-256, HMAC, AES-128-CCM, RSA, points to look at */
-struct crypto crypto_bearssl(crypto_random *random);         /* all there is, for the tests */
+struct crypto crypto_bearssl_secret(crypto_random *random);         /* SHA-256, HMAC, AES-128-CCM */
+struct crypto crypto_bearssl_sealing(crypto_random *random);        /* and P-256 */
+struct crypto crypto_bearssl_fleet(crypto_random *random);          /* and ECDSA to verify: for ROTATE */
+struct crypto crypto_bearssl_signing(crypto_random *random);        /* and to sign */
+struct crypto crypto_bearssl_signing_x25519(crypto_random *random); /* and X25519, in place of P-256's ECDH */
+struct crypto crypto_bearssl_rsa(crypto_random *random);            /* SHA-256, HMAC, AES-128-CCM, RSA, points to look at */
+struct crypto crypto_bearssl(crypto_random *random);                /* all there is, for the tests */
 
 /* Known answers of the same sets. */
 bool crypto_bearssl_test_secret(void);
 bool crypto_bearssl_test_sealing(void);
 bool crypto_bearssl_test_fleet(void);
 bool crypto_bearssl_test_signing(void);
+bool crypto_bearssl_test_signing_x25519(void);
 bool crypto_bearssl_test_rsa(void);
 bool crypto_bearssl_self_test(void); /* all */
 
@@ -43,6 +45,9 @@ bool p256_bearssl_mul(uint8_t point[P256_PK_LEN], const uint8_t *d, size_t len);
 void p256_bearssl_mulgen(uint8_t pk[P256_PK_LEN], const uint8_t *d, size_t len);
 void p256_bearssl_mulgen_small(uint8_t pk[P256_PK_LEN], const uint8_t *d, size_t len);
 bool p256_bearssl_muladd(uint8_t point[P256_PK_LEN], const uint8_t u[P256_LEN], const uint8_t v[P256_LEN]);
+
+/* struct crypto's x25519, on the 31-bit integers that ECDSA needs anyway. */
+bool x25519_bearssl(void *io, const uint8_t d[X25519_LEN], const uint8_t u[X25519_LEN], uint8_t z[X25519_LEN]);
 
 /* pk = 04 | x | y_even from x alone.  False: x >= p, or no square root.  x is public: time depends on it. */
 bool p256_bearssl_decompress(const uint8_t x[P256_LEN], uint8_t pk[P256_PK_LEN]);

@@ -126,6 +126,8 @@ static enum device_code mailbox_make_key(size_t *len)
     if (!product->self_test())
         return DEVICE_SELF_TEST;
     mailbox_take(draft, sizeof draft);
+    if (draft[OTP_OFF_SUITE] != product->suite) /* before a seed is burned for it */
+        return DEVICE_REQUEST;
     *len = MAILBOX_KEY_ANSWER_LEN;
     return product->make_key(&fw.crypto, product->scheme->id, draft, out);
 }

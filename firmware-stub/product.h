@@ -6,6 +6,7 @@
 
 #include "protocol/counter.h"
 #include "protocol/device.h"
+#include "protocol/kem.h"
 #include "protocol/local.h"
 #include "protocol/mailbox.h"
 
@@ -16,6 +17,8 @@
 
 struct product {
     const struct device_scheme *scheme;
+    const struct kem *kem;                                           /* of the key it seals to; NULL: none */
+    uint8_t suite;                                                   /* of its image */
     const uint8_t *rsa;                                              /* n512 e4, or NULL */
     struct crypto (*crypto)(bool (*random)(void *, void *, size_t)); /* only what the scheme uses; the rest NULL */
     bool (*self_test)(void);                                         /* known answers of the same */

@@ -12,6 +12,7 @@
 
 #include "hsm/ecdsa_host.h"
 #include "hsm/rsa_host.h"
+#include "hsm/x25519_host.h"
 
 struct hpke_host {
     EVP_MD *sha256;
@@ -226,6 +227,7 @@ struct hpke_host *hpke_host_open(struct crypto *table)
                               .ecdsa_sign = host_ecdsa_sign,
                               .ecdsa_verify = host_ecdsa_verify,
                               .rsa_public = rsa_host_public,
+                              .x25519 = x25519_host,
                               .random = host_random,
                               .io = h };
     return h;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "protocol/p256.h"
+#include "protocol/scheme.h"
 
 /* CBOR major types (RFC 8949 3.1), and the labels of COSE headers (RFC 9052 3.1, RFC 9053 6.3.1). */
 enum { CBOR_BSTR = 2, CBOR_TEXT = 3, CBOR_ARRAY = 4, CBOR_MAP = 5 };
@@ -112,25 +113,30 @@ size_t cose_sign1(const uint8_t *payload, size_t payload_len, const uint8_t sig[
     return n + put_bstr(out + n, low_s, sizeof low_s);
 }
 
-size_t cose_rotate_payload(uint8_t epoch, const uint8_t x[FRAME_X_LEN], uint8_t out[COSE_ROTATE_MAX])
+size_t cose_rotate_payload(uint8_t suite, uint8_t epoch, const uint8_t x[FRAME_X_LEN], uint8_t out[COSE_ROTATE_MAX])
 {
     /* 2: { 1: 2 (EC2), -1: 1 (P-256), -2: x, -3: false (y even) }, RFC 9053 7.1.1 */
-    static const uint8_t key[] = { 0x02, 0xA4, 0x01, 0x02, 0x20, 0x01, 0x21 };
+    static const uint8_t ec2[] = { 0x02, 0xA4, 0x01, 0x02, 0x20, 0x01, 0x21 };
+    /* 2: { 1: 1 (OKP), -1: 4 (X25519), -2: x }, RFC 9053 7.2 */
+    static const uint8_t okp[] = { 0x02, 0xA3, 0x01, 0x01, 0x20, 0x04, 0x21 };
+    const bool is_okp = suite == SUITE_X25519_CCM;
     size_t n = put_head(out, CBOR_MAP, 2);
     out[n++] = 0x01;
     n += put_head(out + n, 0, epoch);
-    memcpy(out + n, key, sizeof key);
-    n += sizeof key;
+    memcpy(out + n, is_okp ? okp : ec2, sizeof ec2);
+    n += sizeof ec2;
     n += put_bstr(out + n, x, FRAME_X_LEN);
+    if (is_okp)
+        return n;
     out[n++] = 0x22;
     out[n++] = 0xF4;
     return n;
 }
 
-static size_t expand_rotate(const struct frame *f, uint8_t *out, size_t max)
+static size_t expand_rotate(const struct frame *f, uint8_t suite, uint8_t *out, size_t max)
 {
     uint8_t payload[COSE_ROTATE_MAX];
-    return cose_sign1(payload, cose_rotate_payload(*f->epoch, f->x, payload), f->ct, out, max);
+    return cose_sign1(payload, cose_rotate_payload(suite, *f->epoch, f->x, payload), f->ct, out, max);
 }
 
 /* ---- COSE_Encrypt0 ---- */
@@ -148,14 +154,14 @@ static size_t put_kid(uint8_t *out, const struct frame *f, const uint8_t *boot3)
     return put_entry(out, LABEL_KID, kid, len);
 }
 
-static size_t expand(const struct frame *f, const uint8_t *boot3, uint8_t *out, size_t max)
+static size_t expand(const struct frame *f, uint8_t suite, const uint8_t *boot3, uint8_t *out, size_t max)
 {
     /* around the frame's own bytes: array 1, protected 5, map 1, three entries of label and head 2 or 3, ciphertext head 3,
      * a boot that is not on the air 3 */
     if (f->len + (COSE_EXPANDED_MAX - FRAME_MAX) > max || !cose_has_form(f->form))
         return 0;
     if (f->form->kind == FRAME_ROTATE)
-        return expand_rotate(f, out, max);
+        return expand_rotate(f, suite, out, max);
 
     size_t n = put_head(out, CBOR_ARRAY, 3);
     n += put_protected(out + n, f->form->tag_len);
@@ -166,12 +172,12 @@ static size_t expand(const struct frame *f, const uint8_t *boot3, uint8_t *out, 
     return n + put_bstr(out + n, f->ct, f->data_len + f->form->tag_len);
 }
 
-size_t cose_expand(const struct frame *f, uint8_t *out, size_t max)
+size_t cose_expand(const struct frame *f, uint8_t suite, uint8_t *out, size_t max)
 {
-    return expand(f, f->boot, out, max);
+    return expand(f, suite, f->boot, out, max);
 }
 
 size_t cose_expand_down(const struct frame *f, const uint8_t boot3[FRAME_BOOT_LEN], uint8_t *out, size_t max)
 {
-    return expand(f, boot3, out, max);
+    return expand(f, SUITE_P256_CCM, boot3, out, max);
 }

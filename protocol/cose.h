@@ -46,13 +46,13 @@ void cose_sig_structure(struct cose_sig *s, const uint8_t *external, size_t exte
  * before its sig, the external_aad H (protocol/signing.h).  Returns its length; 0 if max < payload_len + 76. */
 size_t cose_sign1(const uint8_t *payload, size_t payload_len, const uint8_t sig[FRAME_SIG_LEN], uint8_t *out, size_t max);
 
-/* What a ROTATE signs: {1: epoch, 2: COSE_Key of x}, suite 1.  Returns its length, 46 or 47. */
-size_t cose_rotate_payload(uint8_t epoch, const uint8_t x[FRAME_X_LEN], uint8_t out[COSE_ROTATE_MAX]);
+/* What a ROTATE signs: {1: epoch, 2: COSE_Key of x}.  Returns its length: 46 or 47, of X25519 44 or 45. */
+size_t cose_rotate_payload(uint8_t suite, uint8_t epoch, const uint8_t x[FRAME_X_LEN], uint8_t out[COSE_ROTATE_MAX]);
 
 /* COSE_Encrypt0 of a parsed frame: [protected, {4: kid, 6: ctr} or {4: serial or epoch, -4: x}, ciphertext | tag]; in 55 kid
- * is serial4 | boot3.  Of a ROTATE: COSE_Sign1, [A10128, {}, payload, sig].  Untagged. Returns its length; 0: no COSE form
- * (cose_has_form), or max < f->len + 32 (COSE_EXPANDED_MAX always suffices). */
-size_t cose_expand(const struct frame *f, uint8_t *out, size_t max);
+ * is serial4 | boot3.  Of a ROTATE: COSE_Sign1, [A10128, {}, payload, sig], the payload as the suite's keys are.  Untagged.
+ * Returns its length; 0: no COSE form (cose_has_form), or max < f->len + 32 (COSE_EXPANDED_MAX always suffices). */
+size_t cose_expand(const struct frame *f, uint8_t suite, uint8_t *out, size_t max);
 
 /* The same for a DOWN of schemes 4 and 5, whose kid is serial4 | boot3: the boot is not on the air. */
 size_t cose_expand_down(const struct frame *f, const uint8_t boot3[FRAME_BOOT_LEN], uint8_t *out, size_t max);

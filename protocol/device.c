@@ -14,7 +14,7 @@ enum sealed_result device_load(const struct device_scheme *scheme, const uint8_t
     d->serial = image + OTP_OFF_SERIAL;
     d->secret = otp_image_secret(image);
     d->epoch = in.epoch;
-    bool known = in.scheme == scheme->id && in.suite == scheme->suite &&
+    bool known = in.scheme == scheme->id && (in.suite == scheme->suite[0] || in.suite == scheme->suite[1]) &&
                  (!scheme->sid || (frame_data_form(sid_len, ctr_len) && frame_down_form(sid_len)));
     bytes_wipe(&in, sizeof in); /* holds the secret slot */
     return known ? SEALED_OK : SEALED_FORM;

@@ -16,7 +16,7 @@ struct device_side {
     const uint8_t *serial;                        /* [OTP_SERIAL_LEN], in image */
     const uint8_t *secret;                        /* the secret slot [SLOT_LEN], in image; NULL if it has none */
     uint8_t epoch;                                /* of pkRm: the image's, or that of the last ROTATE */
-    uint8_t pkRm[P256_PK_LEN];                    /* 04 | x | y_even: server key, or fleet key of `epoch` */
+    uint8_t pkRm[P256_PK_LEN];                    /* server key, or fleet key of `epoch`, as the suite's KEM has it */
     uint8_t sign_key[P256_LEN], sign_x[P256_LEN]; /* 3, 7, 8: from the seed, y even */
     uint8_t gen, salt[FRAME_SALT_LEN];            /* 5: of K_gen; 0 until the first REKEY */
     const uint8_t *rsa; /* 6, RSA: n512 e4, in the firmware, which sets it after init and checks its digest */
@@ -30,8 +30,8 @@ struct device_session {
 };
 
 struct device_scheme {
-    uint8_t id, suite;
-    bool sid; /* DATA names a session by its sid; else (4, 5) by serial and boot */
+    uint8_t id, suite[2]; /* that it can speak; a firmware does in one (protocol/kem.h) */
+    bool sid;             /* DATA names a session by its sid; else (4, 5) by serial and boot */
 
     /* From an image that passed otp_image_check.  SEALED_FORM (another scheme's image, lengths that are no form),
      * SEALED_POINT, SEALED_CRYPTO. */

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "protocol/bytes.h"
-#include "protocol/p256.h"
 #include "protocol/sealing.h"
 
 enum sealed_result first_init(const struct device_scheme *scheme, unsigned slot, const struct crypto *c,
@@ -12,7 +11,8 @@ enum sealed_result first_init(const struct device_scheme *scheme, unsigned slot,
     enum sealed_result r = device_load(scheme, image, sid_len, ctr_len, d);
     if (r != SEALED_OK)
         return r;
-    return c->p256_decompress(c->io, image + OTP_OFF_SLOT + slot * SLOT_LEN, d->pkRm) ? SEALED_OK : SEALED_POINT;
+    const uint8_t *name = image + OTP_OFF_SLOT + slot * SLOT_LEN;
+    return kem_of(d->profile.suite)->point(c, name, d->pkRm) ? SEALED_OK : SEALED_POINT;
 }
 
 size_t first_serial(const struct device_side *d, const uint8_t **serial)
@@ -26,18 +26,17 @@ size_t first_serial(const struct device_side *d, const uint8_t **serial)
 static enum sealed_result encap(const struct first_plan *plan, const struct crypto *c, const struct device_side *d,
                                 struct device_session *s)
 {
+    const struct kem *kem = kem_of(d->profile.suite);
     uint8_t skE[P256_LEN], enc[P256_PK_LEN], dh[P256_LEN], psk[SHA256_LEN];
-    enum sealed_result r = sealing_ephemeral(c, d->secret, s->open.boot, skE);
+    const uint8_t *x = enc + kem->name;
+    enum sealed_result r = sealing_ephemeral(c, kem, d->secret, s->open.boot, skE);
     if (r != SEALED_OK)
         goto out;
 
     r = SEALED_CRYPTO;
-    if (!c->p256_public(c->io, skE, enc) || !c->p256_ecdh(c->io, skE, d->pkRm, dh))
+    if (!kem->encap(c, skE, d->pkRm, enc, dh) || (plan->psk && !plan->psk(c, d, x, psk)))
         goto out;
-    p256_even_y(enc); /* the x-coordinate of the ECDH is the same for either sign of y */
-    if (plan->psk && !plan->psk(c, d, enc + 1, psk))
-        goto out;
-    memcpy(s->open.x, enc + 1, P256_LEN);
+    memcpy(s->open.x, x, P256_LEN);
     const struct sealing in = { &d->profile, d->serial, d->epoch, enc, d->pkRm, dh, plan->psk ? psk : NULL };
     r = sealing_session(c, &in, &s->keys, NULL);
 out:

@@ -35,7 +35,7 @@ static enum sealed_result proof(const struct crypto *c, const struct device_side
 
 const struct device_scheme device_fleet = {
     .id = 2,
-    .suite = SUITE_P256_CCM,
+    .suite = { SUITE_P256_CCM, SUITE_X25519_CCM },
     .sid = true,
     .init = init,
     .open = open,

@@ -40,7 +40,7 @@ static enum sealed_result proof(const struct crypto *c, const struct device_side
 
 const struct device_scheme device_sealed = {
     .id = 1,
-    .suite = SUITE_P256_CCM,
+    .suite = { SUITE_P256_CCM },
     .sid = true,
     .init = init,
     .open = open,

@@ -30,7 +30,7 @@ static enum sealed_result proof(const struct crypto *c, const struct device_side
 
 const struct device_scheme device_secret = {
     .id = 4,
-    .suite = SUITE_P256_CCM,
+    .suite = { SUITE_P256_CCM },
     .sid = false,
     .init = init,
     .open = first,

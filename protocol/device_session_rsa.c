@@ -98,7 +98,7 @@ static enum sealed_result proof(const struct crypto *c, const struct device_side
 
 const struct device_scheme device_session_rsa = {
     .id = 6,
-    .suite = SUITE_RSA,
+    .suite = { SUITE_RSA },
     .sid = true,
     .init = init,
     .open = first,

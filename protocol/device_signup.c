@@ -46,7 +46,7 @@ static enum sealed_result data(const struct crypto *c, const struct device_side 
 
 const struct device_scheme device_signup = {
     .id = 8,
-    .suite = SUITE_P256_CCM,
+    .suite = { SUITE_P256_CCM, SUITE_X25519_CCM },
     .sid = true,
     .init = init,
     .open = open,

@@ -4,6 +4,7 @@
 
 #include "protocol/bytes.h"
 #include "protocol/crc32.h"
+#include "protocol/kem.h"
 
 static const uint8_t MAGIC[4] = { 'F', 'L', '1', 'O' };
 
@@ -60,9 +61,11 @@ static enum otp_result fields_check(const struct otp_image *in, bool draft)
 static enum otp_result points_check(const struct crypto *c, const struct otp_image *in)
 {
     const struct scheme *s = scheme_by_id(in->scheme);
+    const struct kem *kem = kem_of(in->suite);
     uint8_t pk[P256_PK_LEN];
     for (unsigned i = 0; i < SLOTS; i++)
-        if (s->slot[i] == SLOT_POINT && slot_used(in, i) && !c->p256_decompress(c->io, in->slot[i], pk))
+        if (slot_used(in, i) && ((s->slot[i] == SLOT_POINT && !c->p256_decompress(c->io, in->slot[i], pk)) ||
+                                 (s->slot[i] == SLOT_SEAL && !(kem && kem->point(c, in->slot[i], pk)))))
             return OTP_POINT;
     return OTP_OK;
 }

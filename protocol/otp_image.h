@@ -62,7 +62,7 @@ enum otp_result {
     OTP_SLOT = 7,    /* a slot that the scheme needs is empty, or one that it has not is used; or the count is wrong */
     OTP_RETIRED = 8, /* lifecycle: the retired cell is burned */
     OTP_MAC = 9,
-    OTP_POINT = 10,  /* a public slot is no x of a point */
+    OTP_POINT = 10,  /* a public slot is no x of a point; a u of small order */
     OTP_DIGEST = 11, /* a scheme digest does not match */
     OTP_CRYPTO = 12, /* the crypto table failed */
     OTP_RESULTS

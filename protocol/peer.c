@@ -10,7 +10,7 @@ static const struct peer_scheme *const schemes[] = {
 const struct peer_scheme *peer_scheme_of(uint8_t scheme, uint8_t suite)
 {
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (schemes[i]->id == scheme && schemes[i]->suite == suite)
+        if (suite != 0 && schemes[i]->id == scheme && (schemes[i]->suite[0] == suite || schemes[i]->suite[1] == suite))
             return schemes[i];
     return NULL;
 }

@@ -15,13 +15,13 @@ struct peer_side {
     struct profile profile;
     uint8_t serial[OTP_SERIAL_LEN]; /* 1, 4, 5 */
     uint8_t epoch;                  /* of pkRm; 0 where the scheme has none */
-    uint8_t pkRm[P256_PK_LEN]; /* 04 | x | y_even, rebuilt from x (p256_decompress, or p256_even_y of the HSM's point) */
+    uint8_t pkRm[P256_PK_LEN];      /* as the suite's KEM has it, rebuilt from its name (kem.point), never the HSM's own */
 };
 
 /* What only the token can do, for one peer.  A function that the scheme does not need may be NULL.  False: it failed; why,
  * the owner of io keeps for itself, and the call here answers SEALED_CRYPTO. */
 struct peer_token {
-    /* z = ECDH(skR of peer_side.pkRm, enc); enc = 04 | x | y_even was checked to be a point. */
+    /* z = ECDH(skR of peer_side.pkRm, enc); enc, as the suite's KEM has it, was checked to be a point. */
     bool (*ecdh)(void *io, const uint8_t enc[P256_PK_LEN], uint8_t z[P256_LEN]);
     /* HMAC-SHA256 under the device's secret: S1 (1 with PSK), K_gen (4, 5). */
     bool (*mac)(void *io, const uint8_t *in, size_t len, uint8_t out[SHA256_LEN]);
@@ -57,7 +57,7 @@ struct peer_text {
 };
 
 struct peer_scheme {
-    uint8_t id, suite;
+    uint8_t id, suite[2];
 
     /* The session of a first frame; also how a cold one is remade from its stored OPEN (without its boot: see `open`).  The
      * token is asked only about a frame whose form and name are the peer's and whose x is a point.

@@ -3,7 +3,7 @@
 
 const struct peer_scheme peer_derived = {
     .id = 5,
-    .suite = SUITE_P256_CCM,
+    .suite = { SUITE_P256_CCM },
     .session = peer_boot_session,
     .open = peer_boot_open,
     .data = peer_boot_data,

@@ -27,7 +27,7 @@ static bool ask_token(const struct peer_side *p, const struct peer_token *token,
     uint8_t input[SEALING_PSK_INPUT_LEN];
     if (!token->ecdh(token->io, enc, dh))
         return false;
-    sealing_psk_input(enc + 1, input);
+    sealing_psk_input(enc + kem_of(p->profile.suite)->name, input);
     return !p->profile.psk || token->mac(token->io, input, sizeof input, psk);
 }
 
@@ -38,7 +38,7 @@ enum sealed_result first_session(const struct frame_form forms[2], const struct 
     enum sealed_result r = is_peers(forms, p, f);
     if (r != SEALED_OK)
         return r;
-    if (!c->p256_decompress(c->io, f->x, enc))
+    if (!kem_of(p->profile.suite)->point(c, f->x, enc))
         return SEALED_POINT;
 
     memset(s, 0, sizeof *s);

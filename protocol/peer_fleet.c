@@ -16,7 +16,7 @@ static enum sealed_result open(const struct crypto *c, const struct peer_side *p
 
 const struct peer_scheme peer_fleet = {
     .id = 2,
-    .suite = SUITE_P256_CCM,
+    .suite = { SUITE_P256_CCM, SUITE_X25519_CCM },
     .session = session,
     .open = open,
     .data = peer_sid_data,

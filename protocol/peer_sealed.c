@@ -16,7 +16,7 @@ static enum sealed_result open(const struct crypto *c, const struct peer_side *p
 
 const struct peer_scheme peer_sealed = {
     .id = 1,
-    .suite = SUITE_P256_CCM,
+    .suite = { SUITE_P256_CCM },
     .session = session,
     .open = open,
     .data = peer_sid_data,

@@ -26,7 +26,7 @@ enum sealed_result peer_session_id(const struct crypto *c, const struct peer_sid
 
 const struct peer_scheme peer_session_ecies = {
     .id = 6,
-    .suite = SUITE_P256_CCM,
+    .suite = { SUITE_P256_CCM, SUITE_X25519_CCM },
     .session = session,
     .open = open,
     .data = peer_sid_data,

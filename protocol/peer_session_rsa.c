@@ -70,7 +70,7 @@ static enum sealed_result open(const struct crypto *c, const struct peer_side *p
 
 const struct peer_scheme peer_session_rsa = {
     .id = 6,
-    .suite = SUITE_RSA,
+    .suite = { SUITE_RSA },
     .session = session,
     .open = open,
     .data = peer_sid_data,

@@ -31,7 +31,7 @@ static enum sealed_result verify(const struct crypto *c, const struct peer_side 
 
 const struct peer_scheme peer_signup = {
     .id = 8,
-    .suite = SUITE_P256_CCM,
+    .suite = { SUITE_P256_CCM, SUITE_X25519_CCM },
     .session = session,
     .open = open,
     .data = data,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "protocol/bytes.h"
+#include "protocol/kem.h"
 #include "protocol/p256.h"
 
 enum { NO_SLOT = 0xFF, BACKUP_SCHEME = 2, V_BACKUP = 1, PAYLOAD_MAX = 47, OFF_EPOCH = 1, OFF_X = 2, OFF_SIG = 34 };
@@ -37,24 +38,25 @@ static size_t put(uint8_t *out, const char *bytes, size_t len)
     return len;
 }
 
-/* A2 01 epoch 02 A4 01 02 20 01 21 5820 x 22 F4; the epoch in its shortest form, as deterministic CBOR wants it: one byte
- * below 24, else 18 and the byte (RFC 8949 4.2.1). */
-static size_t put_payload(uint8_t epoch, const uint8_t x[P256_LEN], uint8_t out[PAYLOAD_MAX])
+/* A2 01 epoch 02 A4 01 02 20 01 21 5820 x 22 F4, of X25519 A2 01 epoch 02 A3 01 01 20 04 21 5820 x; the epoch in its
+ * shortest form, as deterministic CBOR wants it: one byte below 24, else 18 and the byte (RFC 8949 4.2.1). */
+static size_t put_payload(uint8_t suite, uint8_t epoch, const uint8_t x[P256_LEN], uint8_t out[PAYLOAD_MAX])
 {
+    const bool okp = suite == SUITE_X25519_CCM;
     size_t n = put(out, "\xA2\x01", 2);
     if (epoch >= 24)
         out[n++] = 0x18;
     out[n++] = epoch;
-    n += put(out + n, "\x02\xA4\x01\x02\x20\x01\x21\x58\x20", 9);
+    n += put(out + n, okp ? "\x02\xA3\x01\x01\x20\x04\x21\x58\x20" : "\x02\xA4\x01\x02\x20\x01\x21\x58\x20", 9);
     memcpy(out + n, x, P256_LEN);
     n += P256_LEN;
-    return n + put(out + n, "\x22\xF4", 2);
+    return okp ? n : n + put(out + n, "\x22\xF4", 2);
 }
 
 /* bstr of the payload: always longer than 23 bytes and shorter than 256. */
-static size_t put_payload_bstr(uint8_t epoch, const uint8_t x[P256_LEN], uint8_t *out)
+static size_t put_payload_bstr(uint8_t suite, uint8_t epoch, const uint8_t x[P256_LEN], uint8_t *out)
 {
-    size_t n = put_payload(epoch, x, out + 2);
+    size_t n = put_payload(suite, epoch, x, out + 2);
     out[0] = 0x58;
     out[1] = (uint8_t)n;
     return n + 2;
@@ -68,7 +70,7 @@ size_t rotate_sig_structure(const struct profile *p, struct rotate_mark mark, co
     out[n++] = p->suite;
     put16(out + n, p->fleet);
     n += 2;
-    return n + put_payload_bstr(mark.epoch, x, out + n);
+    return n + put_payload_bstr(p->suite, mark.epoch, x, out + n);
 }
 
 void rotate_put(struct rotate_mark mark, const uint8_t x[P256_LEN], const uint8_t sig[ECDSA_LEN], uint8_t frame[ROTATE_LEN])
@@ -79,10 +81,10 @@ void rotate_put(struct rotate_mark mark, const uint8_t x[P256_LEN], const uint8_
     memcpy(frame + OFF_SIG, sig, ECDSA_LEN);
 }
 
-size_t rotate_cose(const uint8_t bytes[ROTATE_LEN], uint8_t out[ROTATE_COSE_MAX])
+size_t rotate_cose(uint8_t suite, const uint8_t bytes[ROTATE_LEN], uint8_t out[ROTATE_COSE_MAX])
 {
     size_t n = put(out, "\x84\x43\xA1\x01\x28\xA0", 6);
-    n += put_payload_bstr(bytes[OFF_EPOCH], bytes + OFF_X, out + n);
+    n += put_payload_bstr(suite, bytes[OFF_EPOCH], bytes + OFF_X, out + n);
     n += put(out + n, "\x58\x40", 2);
     memcpy(out + n, bytes + OFF_SIG, ECDSA_LEN);
     p256_low_s(out + n + ECDSA_LEN / 2);
@@ -97,7 +99,7 @@ static enum sealed_result digest_of(const struct crypto *c, const struct profile
 {
     if (!has_ra(p->scheme, mark.v) || mark.epoch == 0)
         return SEALED_FORM;
-    if (!c->p256_decompress(c->io, x, pk))
+    if (!kem_of(p->suite)->point(c, x, pk))
         return SEALED_POINT;
     uint8_t tbs[ROTATE_TBS_MAX];
     const struct crypto_part part = { tbs, rotate_sig_structure(p, mark, x, tbs) };

@@ -1,56 +1,31 @@
 #include "protocol/scheme.h"
 
 enum { NVM = POLICY_NVM_REQUIRED, COMMON = POLICY_ONE_WAY | POLICY_TAG16 | NVM, SIGNED = COMMON | POLICY_SIGN_ALL };
-enum { ONE = SUITE_P256_CCM, RSA = SUITE_RSA };
+enum { ONE = SUITE_P256_CCM, TWO = SUITE_X25519_CCM, RSA = SUITE_RSA };
 
 static const struct scheme schemes[SCHEME_MAX] = {
-    { 1, "sealed", { ONE }, true, { SLOT_POINT, SLOT_SECRET }, { [1] = true }, 1, COMMON | POLICY_PSK, false },
-    { 2,
-      "sealed-fleet",
-      { ONE },
-      true,
-      { SLOT_POINT, SLOT_POINT, SLOT_POINT, SLOT_SECRET },
-      { [3] = true },
-      3,
-      COMMON,
-      true },
-    { 3, "identity", { ONE }, true, { SLOT_POINT, SLOT_CHIP_MADE, SLOT_POINT, SLOT_CHIP_DIGEST }, { 0 }, 1, SIGNED, true },
-    { 4, "secret", { ONE }, true, { SLOT_SECRET }, { 0 }, 0, COMMON, false },
-    { 5, "derived", { ONE }, true, { SLOT_SECRET }, { 0 }, 0, COMMON, false },
+    { 1, "sealed", { ONE }, { SLOT_SEAL, SLOT_SECRET }, { [1] = true }, 1, COMMON | POLICY_PSK, false },
+    { 2, "sealed-fleet", { ONE, TWO }, { SLOT_SEAL, SLOT_POINT, SLOT_POINT, SLOT_SECRET }, { [3] = true }, 3, COMMON, true },
+    { 3, "identity", { ONE, TWO }, { SLOT_SEAL, SLOT_CHIP_MADE, SLOT_POINT, SLOT_CHIP_DIGEST }, { 0 }, 1, SIGNED, true },
+    { 4, "secret", { ONE }, { SLOT_SECRET }, { 0 }, 0, COMMON, false },
+    { 5, "derived", { ONE }, { SLOT_SECRET }, { 0 }, 0, COMMON, false },
     { 6,
       "session",
-      { ONE, RSA },
-      true,
-      { SLOT_DIGEST, SLOT_POINT, SLOT_POINT, SLOT_SECRET },
+      { ONE, TWO, RSA },
+      { SLOT_DIGEST, SLOT_SEAL, SLOT_POINT, SLOT_SECRET },
       { true, true },
       3,
       COMMON,
       true },
-    { 7,
-      "certificate",
-      { 0 },
-      false,
-      { SLOT_CHIP_DIGEST, SLOT_DIGEST, SLOT_CHIP_MADE, SLOT_POINT },
-      { 0 },
-      2,
-      SIGNED,
-      true },
-    { 8,
-      "signup",
-      { ONE },
-      true,
-      { SLOT_POINT, SLOT_CHIP_MADE, SLOT_POINT },
-      { 0 },
-      1,
-      SIGNED | POLICY_FIELD_SIGN_UP,
-      true },
+    { 7, "certificate", { 0 }, { SLOT_CHIP_DIGEST, SLOT_DIGEST, SLOT_CHIP_MADE, SLOT_POINT }, { 0 }, 2, SIGNED, true },
+    { 8, "signup", { ONE, TWO }, { SLOT_SEAL, SLOT_CHIP_MADE, SLOT_POINT }, { 0 }, 1, SIGNED | POLICY_FIELD_SIGN_UP, true },
 };
 
-/* All other forms go by their scheme's name. */
+/* All others go by their scheme's name. */
 static const struct {
     uint8_t scheme, suite;
     const char *name;
-} forms[] = { { 6, RSA, "session-rsa" } };
+} forms[] = { { 6, RSA, "session-rsa" }, { 3, TWO, "identity-x25519" }, { 8, TWO, "signup-x25519" } };
 
 const struct scheme *scheme_by_id(uint8_t id)
 {
@@ -75,13 +50,17 @@ const struct scheme *scheme_by_name(const char *name)
 bool scheme_spoken(uint8_t scheme, uint8_t suite)
 {
     const struct scheme *s = scheme_by_id(scheme);
-    return s && suite != 0 && (s->suite[0] == suite || s->suite[1] == suite);
+    return s && suite != 0 && (s->suite[0] == suite || s->suite[1] == suite || s->suite[2] == suite);
 }
 
 bool scheme_ready(uint8_t scheme, uint8_t suite)
 {
-    const struct scheme *s = scheme_by_id(scheme);
-    return s && s->ready && (suite == SUITE_P256_CCM || suite == SUITE_RSA) && scheme_spoken(scheme, suite);
+    /* apart from the rows above, which every firmware holds */
+    static const uint8_t ready[SCHEME_MAX + 1][2] = {
+        [1] = { ONE }, [2] = { ONE },      [3] = { ONE, TWO }, [4] = { ONE },
+        [5] = { ONE }, [6] = { ONE, RSA }, [8] = { ONE, TWO },
+    };
+    return scheme_spoken(scheme, suite) && (ready[scheme][0] == suite || ready[scheme][1] == suite);
 }
 
 const char *scheme_form(uint8_t scheme, uint8_t suite)

@@ -12,7 +12,8 @@ enum { SLOTS = 4, SLOT_LEN = 32, SCHEME_MAX = 8, SECRET_NONE = 0xFF };
 /* What a 32-byte slot of the OTP image holds. */
 enum slot_role {
     SLOT_UNUSED,     /* FF */
-    SLOT_POINT,      /* public: the x of a P-256 point; it has a square root, or the image is refused */
+    SLOT_POINT,      /* public: the x of a P-256 point, for signatures; it has a square root, or the image is refused */
+    SLOT_SEAL,       /* public: the key to seal to, by its name in the suite (protocol/kem.h); refused as above */
     SLOT_DIGEST,     /* public: SHA-256 of something the firmware holds */
     SLOT_SECRET,     /* secret: drawn in the HSM, burned by the station */
     SLOT_CHIP_MADE,  /* secret: drawn and burned by the chip itself, a hole in the station's image; or injected */
@@ -34,8 +35,7 @@ enum suite { SUITE_P256_CCM = 1, SUITE_X25519_CCM = 2, SUITE_P256_CHACHA = 3, SU
 struct scheme {
     uint8_t id;           /* 1..8 */
     const char *name;     /* stable, in configs and output: "sealed" */
-    uint8_t suite[2];     /* enum suite that protocol/ speaks it in; 0: none.  Images of others are refused */
-    bool ready;           /* the whole line can make such a product, in suite 1 or RSA: `product add` offers it */
+    uint8_t suite[3];     /* enum suite that protocol/ speaks it in; 0: none.  Images of others are refused */
     uint8_t slot[SLOTS];  /* enum slot_role */
     bool optional[SLOTS]; /* may also be unused */
     uint8_t secret;       /* index of the secret slot (keys otp_mac and the ephemerals), or SECRET_NONE */
@@ -52,8 +52,8 @@ bool scheme_spoken(uint8_t scheme, uint8_t suite);
 /* ... and so can everybody else, from the station to the verifier. */
 bool scheme_ready(uint8_t scheme, uint8_t suite);
 
-/* A product is of a scheme in a suite.  What that is called in commands and firmware files, stable: the scheme's name, but
- * "session-rsa" for scheme 6 in SUITE_RSA.  NULL: no such scheme. */
+/* A product is of a scheme in a suite.  What that is called in commands and firmware files, stable: the scheme's name in
+ * suite 1, "session-rsa" and the like (scheme.c) in others.  NULL: no such scheme. */
 const char *scheme_form(uint8_t scheme, uint8_t suite);
 /* The row of that name, and its suite: SUITE_P256_CCM where the name says nothing else.  NULL if there is none. */
 const struct scheme *scheme_by_form(const char *name, uint8_t *suite);

@@ -1,10 +1,11 @@
 /* protocol/sealing.h - the HPKE family (schemes 1, 2, 3, 6 ECIES, 7, 8): from one ECDH to the keys of a session.
  * Boundary: hpke.h below.  The device makes the ephemeral key here; on the server the ECDH happens inside the HSM.
- * The even-y rule is kept here: enc and pkRm are 04 | x | y_even on both sides.
+ * The even-y rule is kept here: enc and pkRm of P-256 are 04 | x | y_even on both sides; of X25519 they are u.
  * Secrets: skE, dh, psk, id.  Source: docs/protocol.md, "Keys of a session"; RFC 9180. */
 #ifndef PROTOCOL_SEALING_H
 #define PROTOCOL_SEALING_H
 
+#include "protocol/kem.h"
 #include "protocol/session.h"
 
 enum {
@@ -19,15 +20,17 @@ size_t sealing_info(const struct profile *p, const uint8_t serial[OTP_SERIAL_LEN
 
 void sealing_psk_input(const uint8_t x[P256_LEN], uint8_t out[SEALING_PSK_INPUT_LEN]);
 
-/* Reads the RNG once: HMAC(secret, label | boot4 | i1 | 32 random bytes), i = 0, 1, .., until it is a P-256 scalar.  Safe if
- * either the secret slot or the RNG is good.  secret NULL: 32 zero bytes, and a failed RNG is SEALED_RANDOM. */
-enum sealed_result sealing_ephemeral(const struct crypto *c, const uint8_t *secret, uint32_t boot, uint8_t skE[P256_LEN]);
+/* Reads the RNG once: HMAC(secret, label | boot4 | i1 | 32 random bytes), i = 0, 1, .., until it is a private key of the
+ * KEM (X25519: i = 0 always).  Safe if either the secret slot or the RNG is good.  secret NULL: 32 zero bytes, and a failed
+ * RNG is SEALED_RANDOM. */
+enum sealed_result sealing_ephemeral(const struct crypto *c, const struct kem *kem, const uint8_t *secret, uint32_t boot,
+                                     uint8_t skE[P256_LEN]);
 
 struct sealing {
     const struct profile *profile;
     const uint8_t *serial; /* [OTP_SERIAL_LEN], scheme 1 */
     uint8_t epoch;
-    const uint8_t *enc, *pkRm; /* [P256_PK_LEN], y even */
+    const uint8_t *enc, *pkRm; /* as the KEM of the profile's suite has them; y even */
     const uint8_t *dh;         /* [P256_LEN] */
     const uint8_t *psk;        /* [SHA256_LEN]; NULL: mode_base */
 };

@@ -4,6 +4,7 @@
 
 #include "protocol/bytes.h"
 #include "protocol/cose.h"
+#include "protocol/kem.h"
 #include "protocol/p256.h"
 #include "protocol/sealing.h"
 
@@ -32,8 +33,9 @@ bool signing_external(const struct crypto *c, const struct signing *s, uint32_t 
     put32(boot4, s->open->boot);
     put32(ctr5 + 1, counter);
     const struct crypto_part part[] = {
-        { info, info_len },       { s->pkRm, P256_PK_LEN }, { name, sizeof name },
-        { s->open->x, P256_LEN }, { boot4, sizeof boot4 },  { ctr5, sizeof ctr5 },
+        { info, info_len },      { s->pkRm, kem_of(s->profile->suite)->pk_len },
+        { name, sizeof name },   { s->open->x, P256_LEN },
+        { boot4, sizeof boot4 }, { ctr5, sizeof ctr5 },
     };
     return c->sha256(c->io, part, sizeof part / sizeof *part, h);
 }

@@ -12,7 +12,7 @@
 struct signing {
     const struct profile *profile;
     const struct frame_form *form; /* of its OPEN */
-    const uint8_t *pkRm;           /* [P256_PK_LEN], of the epoch of its OPEN */
+    const uint8_t *pkRm;           /* as the suite's KEM has it, of the epoch of its OPEN */
     const struct session_open *open;
 };
 

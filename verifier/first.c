@@ -38,6 +38,7 @@ struct finding {
     struct verifier *v;
     const struct frame *f;
     uint16_t fleet;
+    bool rsa;
     struct candidates *out;
 };
 
@@ -47,7 +48,7 @@ static enum err_code candidate(void *io, const struct fleet_key *k, struct err *
     struct product product;
     enum err_code rc;
 
-    if (at->out->n == CANDIDATES_MAX || (at->fleet != 0 && k->fleet != at->fleet))
+    if (at->out->n == CANDIDATES_MAX || (at->fleet != 0 && k->fleet != at->fleet) || (k->suite == SUITE_RSA) != at->rsa)
         return ERR_OK;
     if ((rc = registry_product_by_fleet(at->v->registry, k->fleet, &product, e)) != ERR_OK)
         return rc;
@@ -59,10 +60,9 @@ static enum err_code candidate(void *io, const struct fleet_key *k, struct err *
 enum err_code candidates_find(struct verifier *v, const struct frame *f, uint16_t fleet, struct candidates *out,
                               struct err *e)
 {
-    struct finding at = { v, f, fleet, out };
-    const bool rsa = f->epoch == NULL;
+    struct finding at = { v, f, fleet, f->epoch == NULL, out };
 
-    return registry_fleet_key_usable(v->registry, rsa ? 0 : *f->epoch, rsa ? SUITE_RSA : SUITE_P256_CCM, candidate, &at, e);
+    return registry_fleet_key_usable(v->registry, at.rsa ? 0 : *f->epoch, 0, candidate, &at, e);
 }
 
 static enum err_code try_key(struct verifier *v, const struct frame *f, const struct fleet_key *k, const uint8_t *proof,

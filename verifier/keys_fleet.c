@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "hsm/fault.h"
+#include "hsm/fleet.h"
+#include "protocol/kem.h"
 #include "protocol/scheme.h"
 #include "verifier/cache.h"
 #include "verifier/fault.h"
@@ -31,9 +33,9 @@ enum err_code load_fleet(struct verifier *v, struct peer *p, const struct produc
     enum err_code rc;
 
     (void)product;
-    if (!rsa && !v->crypto->p256_decompress(v->crypto->io, k->x, p->side.pkRm))
-        return err_set(e, &verifier_fault[VERIFIER_CRYPTO], "decompress", NULL, 0, "fleet %u, epoch %u", k->fleet, k->epoch);
-    rc = hsm_key_find(v->server, rsa ? HSM_RSA : HSM_FLEET, k->label, &p->skR, e);
+    if (!rsa && !kem_of(k->suite)->point(v->crypto, k->x, p->side.pkRm))
+        return err_set(e, &verifier_fault[VERIFIER_CRYPTO], "public key", NULL, 0, "fleet %u, epoch %u", k->fleet, k->epoch);
+    rc = hsm_key_find(v->server, hsm_fleet_of(k->suite)->kind, k->label, &p->skR, e);
     if (rc != ERR_OK && e->fault == &hsm_fault[HSM_KEY_MISSING])
         return no_key(k, "find", e);
     if (rc == ERR_OK && rsa && hsm_rsa_is_native(p->skR)) /* padding in the token: protocol/peer.h takes it off itself */

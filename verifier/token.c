@@ -1,4 +1,5 @@
 #include "hsm/fault.h"
+#include "hsm/fleet.h"
 #include "protocol/bytes.h"
 #include "verifier/cache.h"
 
@@ -14,7 +15,7 @@ struct asked {
 static bool ecdh(void *io, const uint8_t enc[P256_PK_LEN], uint8_t z[P256_LEN])
 {
     struct asked *a = io;
-    return (a->rc = hsm_ecdh(a->p->skR, enc, z, a->e)) == ERR_OK;
+    return (a->rc = hsm_fleet_of(a->p->side.profile.suite)->ecdh(a->p->skR, enc, z, a->e)) == ERR_OK;
 }
 
 static bool mac(void *io, const uint8_t *in, size_t len, uint8_t out[SHA256_LEN])

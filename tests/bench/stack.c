@@ -16,6 +16,8 @@ static const struct site_row rows[] = {
     { "session", 6, SUITE_P256_CCM, &device_session, &peer_session_ecies, 1, 58, 28 },
     { "session-rsa", 6, SUITE_RSA, &device_session_rsa, &peer_session_rsa, SLOTS, 513, 28 },
     { "signup", 8, SUITE_P256_CCM, &device_signup, &peer_signup, 0, 161, 28 },
+    { "identity-x25519", 3, SUITE_X25519_CCM, &device_identity, &peer_identity, 0, 129, 28 },
+    { "signup-x25519", 8, SUITE_X25519_CCM, &device_signup, &peer_signup, 0, 161, 28 },
 };
 /* STACK_PAINT of firmware-stub/startup.h, which declares a main of its own. */
 static const uint32_t paint = UINT32_C(0xC5C5C5C5);
@@ -75,7 +77,8 @@ static void rotate(struct site *s)
 {
     uint8_t frame[ROTATE_LEN], d[P256_LEN], pk[P256_PK_LEN], digest[SHA256_LEN], sig[ECDSA_LEN], x[P256_LEN];
     const struct rotate_mark mark = { 0, KIT_EPOCH + 1 };
-    memcpy(x, kit_x(NEW_KEY), sizeof x);
+    kit_seal(s->row->suite, NEW_KEY, d, pk);
+    memcpy(x, pk + kem_of(s->row->suite)->name, sizeof x);
     memset(d, s->row->scheme == 2 ? 0x22 : 0x23, sizeof d); /* the RA of kit_image */
     assert_true(kit.p256_public(kit.io, d, pk));
     if (pk[P256_PK_LEN - 1] & 1)

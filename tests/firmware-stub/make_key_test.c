@@ -121,6 +121,9 @@ static void test_what_is_no_request_for_this_chip_burns_nothing(void **state)
     other[OTP_OFF_SCHEME] = 8;
     refused(&s, other, DEVICE_REQUEST);
     memcpy(other, draft, sizeof other);
+    other[OTP_OFF_SUITE] = SUITE_X25519_CCM;
+    refused(&s, other, DEVICE_REQUEST);
+    memcpy(other, draft, sizeof other);
     memset(other + OFF_SEED, 0x11, SLOT_LEN); /* someone else's seed */
     refused(&s, other, DEVICE_REQUEST);
     dut_ask(&s.d, MAILBOX_MAKE_KEY, draft, OTP_IMAGE_LEN - 1);

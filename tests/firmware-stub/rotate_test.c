@@ -6,12 +6,17 @@
 static const struct site_row fleet = { "sealed-fleet", 2, SUITE_P256_CCM, &device_fleet, &peer_fleet, 0, 62, 28 };
 static const struct site_row signup = { "signup", 8, SUITE_P256_CCM, &device_signup, &peer_signup, 0, 161, 28 };
 
+static const struct site_row identity_x25519 = {
+    "identity-x25519", 3, SUITE_X25519_CCM, &device_identity, &peer_identity, 0, 129, 28
+};
+
 enum { RA = 0x22, BACKUP = 0x23, SIGNUP_RA = 0x23, STRANGER = 0x44, NEW_KEY = 0x55, NEWER_KEY = 0x56 };
 
 static void sign(const struct profile *p, uint8_t signer, struct rotate_mark mark, uint8_t key, uint8_t frame[ROTATE_LEN])
 {
     uint8_t d[P256_LEN], pk[P256_PK_LEN], digest[SHA256_LEN], sig[ECDSA_LEN], x[P256_LEN];
-    memcpy(x, kit_x(key), sizeof x);
+    kit_seal(p->suite, key, d, pk);
+    memcpy(x, pk + kem_of(p->suite)->name, sizeof x);
     memset(d, signer, sizeof d);
     assert_true(kit.p256_public(kit.io, d, pk));
     if (pk[P256_PK_LEN - 1] & 1)
@@ -32,7 +37,7 @@ static void server_has(struct site *s, uint8_t epoch, uint8_t key)
     uint8_t d[P256_LEN];
     s->skR = key;
     s->peer.epoch = epoch;
-    kit_key(key, d, s->peer.pkRm);
+    kit_seal(s->row->suite, key, d, s->peer.pkRm);
 }
 
 /* DATA is passed over until the next OPEN: its epoch, opened under the server's key if that is of this epoch; 0: none. */
@@ -65,13 +70,13 @@ static void ignored(struct site *s, const uint8_t *frame, size_t len)
 
 static void test_a_rotate_is_taken_at_once_and_for_good(void **state)
 {
-    static const struct site_row *const row[DUT_CHIPS] = { &fleet, &signup };
-    static const uint8_t ra[DUT_CHIPS] = { RA, SIGNUP_RA };
+    static const struct site_row *const row[] = { &fleet, &signup, &identity_x25519 };
+    static const uint8_t ra[] = { RA, SIGNUP_RA, SIGNUP_RA };
     (void)state;
-    for (int i = 0; i < DUT_CHIPS; i++) {
+    for (size_t i = 0; i < sizeof ra; i++) {
         struct site s;
         uint8_t frame[ROTATE_LEN];
-        site_open(&s, row[i], dut_chips[i]);
+        site_open(&s, row[i], dut_chips[i % DUT_CHIPS]);
         site_start(&s);
         assert_int_equal(next_open(&s, 1), KIT_EPOCH);
         make(&s, ra[i], 0, KIT_EPOCH + 2, NEW_KEY, frame);

@@ -4,14 +4,16 @@
 static const struct site_row rows[] = {
     { "sealed-fleet", 2, SUITE_P256_CCM, &device_fleet, &peer_fleet, 0, 62, 28 },
     { "identity", 3, SUITE_P256_CCM, &device_identity, &peer_identity, 0, 129, 28 },
+    { "identity-x25519", 3, SUITE_X25519_CCM, &device_identity, &peer_identity, 0, 129, 28 },
     { "secret", 4, SUITE_P256_CCM, &device_secret, &peer_secret, SLOTS, 34, 34 },
     { "derived", 5, SUITE_P256_CCM, &device_derived, &peer_derived, SLOTS, 34, 34 },
     { "session", 6, SUITE_P256_CCM, &device_session, &peer_session_ecies, 1, 58, 28 },
     { "session-rsa", 6, SUITE_RSA, &device_session_rsa, &peer_session_rsa, SLOTS, 513, 28 },
+    { "signup-x25519", 8, SUITE_X25519_CCM, &device_signup, &peer_signup, 0, 161, 28 },
     { "signup", 8, SUITE_P256_CCM, &device_signup, &peer_signup, 0, 161, 28 },
 };
 enum { ROWS = sizeof rows / sizeof *rows };
-static const struct site_row *const rsa = &rows[5];
+static const struct site_row *const rsa = &rows[6];
 
 /* On both chips; or on the one and the other in turn, where the chip has no part in it. */
 static void each(void (*claim)(struct site *s), bool both)

@@ -39,7 +39,7 @@ static bool site_ecdh(void *io, const uint8_t enc[P256_PK_LEN], uint8_t z[P256_L
     const struct site *s = io;
     uint8_t d[P256_LEN];
     memset(d, s->skR, sizeof d);
-    return kit.p256_ecdh(kit.io, d, enc, z);
+    return s->row->suite == SUITE_X25519_CCM ? kit.x25519(kit.io, d, enc, z) : kit.p256_ecdh(kit.io, d, enc, z);
 }
 
 static bool site_mac(void *io, const uint8_t *in, size_t len, uint8_t out[SHA256_LEN])
@@ -95,7 +95,7 @@ static inline void site_peer(struct site *s)
     s->skR = (uint8_t)(0x21 + s->row->key_slot);
     if (s->row->key_slot < SLOTS) {
         uint8_t d[P256_LEN];
-        kit_key(s->skR, d, s->peer.pkRm);
+        kit_seal(s->row->suite, s->skR, d, s->peer.pkRm);
     }
     memcpy(s->mac_key, in.slot[0], SLOT_LEN);
     uint8_t d[P256_LEN];

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "protocol/cose.h"
+#include "protocol/scheme.h"
 #include "tests/fuzz/fuzz.h"
 
 /* The content of the byte string at *p, which moves behind it. */
@@ -25,7 +26,7 @@ static const uint8_t *bstr(const uint8_t **p, size_t *len)
 static int other_forms(const struct frame *f)
 {
     uint8_t cose[FRAME_MAX + 32], payload[COSE_ROTATE_MAX];
-    size_t total = cose_expand(f, cose, f->len + 32), n;
+    size_t total = cose_expand(f, SUITE_P256_CCM, cose, f->len + 32), n;
     const uint8_t *p = cose + 6, *content;
     if (f->form->kind != FRAME_ROTATE) {
         require(total == 0);
@@ -33,7 +34,7 @@ static int other_forms(const struct frame *f)
     }
     require(memcmp(cose, "\x84\x43\xA1\x01\x28\xA0", 6) == 0);
     content = bstr(&p, &n);
-    require(n == cose_rotate_payload(*f->epoch, f->x, payload) && memcmp(content, payload, n) == 0);
+    require(n == cose_rotate_payload(SUITE_P256_CCM, *f->epoch, f->x, payload) && memcmp(content, payload, n) == 0);
     content = bstr(&p, &n);
     require(n == FRAME_SIG_LEN && p == cose + total && memcmp(content, f->ct, 32) == 0);
     return 0;
@@ -49,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
     uint8_t again[FRAME_MAX];
     uint8_t *cose = malloc(len + 32); /* exactly what the contract asks for: ASan sees one byte more */
     require(cose != NULL);
-    size_t total = cose_expand(&f, cose, len + 32), n, at = 1, kid_len = 0;
+    size_t total = cose_expand(&f, SUITE_P256_CCM, cose, len + 32), n, at = 1, kid_len = 0;
     require(total > 0 && total <= len + 32);
 
     const uint8_t *p = cose + 1, *content = bstr(&p, &n);

@@ -26,26 +26,37 @@ static const struct kind {
     const struct device_scheme *device;
     const struct peer_scheme *peer;
     uint16_t policy;
+    uint8_t suite; /* 0: suite 1 */
 } kinds[] = {
-    { &device_sealed, &peer_sealed, 0 },
-    { &device_sealed, &peer_sealed, POLICY_TAG16 | POLICY_PSK },
-    { &device_fleet, &peer_fleet, POLICY_TAG16 },
-    { &device_identity, &peer_identity, POLICY_TAG16 | POLICY_SIGN_ALL },
-    { &device_identity, &peer_identity, 0 },
-    { &device_secret, &peer_secret, 0 },
-    { &device_derived, &peer_derived, 0 },
-    { &device_session, &peer_session_ecies, 0 },
-    { &device_signup, &peer_signup, POLICY_SIGN_ALL },
+    { &device_sealed, &peer_sealed, 0, 0 },
+    { &device_sealed, &peer_sealed, POLICY_TAG16 | POLICY_PSK, 0 },
+    { &device_fleet, &peer_fleet, POLICY_TAG16, 0 },
+    { &device_identity, &peer_identity, POLICY_TAG16 | POLICY_SIGN_ALL, 0 },
+    { &device_identity, &peer_identity, 0, 0 },
+    { &device_secret, &peer_secret, 0, 0 },
+    { &device_derived, &peer_derived, 0, 0 },
+    { &device_session, &peer_session_ecies, 0, 0 },
+    { &device_signup, &peer_signup, POLICY_SIGN_ALL, 0 },
+    { &device_fleet, &peer_fleet, POLICY_TAG16, SUITE_X25519_CCM },
+    { &device_identity, &peer_identity, POLICY_TAG16 | POLICY_SIGN_ALL, SUITE_X25519_CCM },
+    { &device_session, &peer_session_ecies, 0, SUITE_X25519_CCM },
+    { &device_signup, &peer_signup, 0, SUITE_X25519_CCM },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static struct crypto crypto;
-static uint8_t skR[P256_LEN], secret[SLOT_LEN], pkR[P256_PK_LEN];
+static uint8_t skR[P256_LEN], secret[SLOT_LEN], pkR[P256_PK_LEN], uR[X25519_LEN]; /* both of skR */
 
 static bool ecdh(void *io, const uint8_t enc[P256_PK_LEN], uint8_t z[P256_LEN])
 {
     (void)io;
     return crypto.p256_ecdh(crypto.io, skR, enc, z);
+}
+
+static bool x25519(void *io, const uint8_t enc[P256_PK_LEN], uint8_t z[P256_LEN])
+{
+    (void)io;
+    return crypto.x25519(crypto.io, skR, enc, z);
 }
 
 static bool mac(void *io, const uint8_t *in, size_t len, uint8_t out[SHA256_LEN])
@@ -62,21 +73,23 @@ static struct peer_token token_of(const struct kind *k)
     memcpy(key, secret, sizeof key);
     if (k->device->id == 5)
         require(derive_gen(&crypto, secret, 0, no_salt, key));
-    return (struct peer_token){ .ecdh = ecdh, .mac = mac, .io = key };
+    return (struct peer_token){ .ecdh = k->suite == SUITE_X25519_CCM ? x25519 : ecdh, .mac = mac, .io = key };
 }
 
 static void make_image(const struct kind *k, uint8_t image[OTP_IMAGE_LEN])
 {
     const struct scheme *s = scheme_by_id(k->device->id);
     struct otp_image in = { .scheme = s->id,
-                            .suite = k->device->suite,
+                            .suite = k->suite ? k->suite : SUITE_P256_CCM,
                             .serial = "TEST0001",
                             .fleet = 1,
                             .epoch = s->epoch ? 1 : 0,
                             .policy = (uint16_t)(POLICY_NVM_REQUIRED | k->policy) };
     memset(in.slot, 0xFF, sizeof in.slot);
     for (unsigned i = 0; i < SLOTS; i++)
-        if (s->slot[i] == SLOT_POINT)
+        if (s->slot[i] == SLOT_SEAL && k->suite == SUITE_X25519_CCM)
+            memcpy(in.slot[i], uR, SLOT_LEN);
+        else if (s->slot[i] == SLOT_POINT || s->slot[i] == SLOT_SEAL)
             memcpy(in.slot[i], pkR + 1, SLOT_LEN);
         else if (s->slot[i] != SLOT_UNUSED && (!s->optional[i] || (k->policy & POLICY_PSK) != 0))
             memcpy(in.slot[i], secret, SLOT_LEN);
@@ -111,7 +124,10 @@ static void begin(const struct kind *k, struct side *s, uint8_t image[OTP_IMAGE_
     require(d->init(&crypto, image, 2, 1, &s->device) == SEALED_OK);
     s->peer = (struct peer_side){ .profile = s->device.profile, .epoch = s->device.epoch };
     memcpy(s->peer.serial, s->device.serial, sizeof s->peer.serial);
-    memcpy(s->peer.pkRm, pkR, sizeof s->peer.pkRm);
+    if (k->suite == SUITE_X25519_CCM)
+        memcpy(s->peer.pkRm, uR, sizeof uR);
+    else
+        memcpy(s->peer.pkRm, pkR, sizeof s->peer.pkRm);
     require(d->open(&crypto, &s->device, 1, (const uint8_t *)"one", 3, s->open.frame, FRAME_MAX, &s->open.len, &session) ==
             SEALED_OK);
     require(d->data(&crypto, &s->device, &session, 2, (const uint8_t *)"two", 3, s->data.frame, FRAME_MAX, &s->data.len) ==
@@ -150,6 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
 {
     static struct side sides[KINDS];
     static uint8_t images[KINDS][OTP_IMAGE_LEN];
+    static const uint8_t base[X25519_LEN] = { 9 };
     struct sent mixed;
     if (!crypto.io) {
         require(hpke_host_open(&crypto) != NULL);
@@ -157,6 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t len)
         memset(secret, 2, sizeof secret);
         require(crypto.p256_public(crypto.io, skR, pkR));
         p256_even_y(pkR);
+        require(crypto.x25519(crypto.io, skR, base, uR));
         for (size_t i = 0; i < KINDS; i++)
             begin(&kinds[i], &sides[i], images[i]);
     }

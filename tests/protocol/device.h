@@ -75,6 +75,12 @@ static bool rig_ecdh(void *io, const uint8_t d[P256_LEN], const uint8_t pk[P256_
     return !rig_fails(r) && r->real.p256_ecdh(r->real.io, d, pk, z);
 }
 
+static bool rig_x25519(void *io, const uint8_t d[X25519_LEN], const uint8_t u[X25519_LEN], uint8_t z[X25519_LEN])
+{
+    struct rig *r = io;
+    return !rig_fails(r) && r->real.x25519(r->real.io, d, u, z);
+}
+
 static bool rig_sign(void *io, const uint8_t d[P256_LEN], const uint8_t digest[SHA256_LEN], uint8_t sig[ECDSA_LEN])
 {
     struct rig *r = io;
@@ -130,6 +136,7 @@ static inline void rig_open_host(struct rig *r)
                             .p256_decompress = rig_decompress,
                             .p256_public = rig_public,
                             .p256_ecdh = rig_ecdh,
+                            .x25519 = rig_x25519,
                             .ecdsa_sign = rig_sign,
                             .ecdsa_verify = rig_verify,
                             .random = rig_random,
@@ -160,7 +167,7 @@ static inline void rig_fini(struct rig *r)
 static bool rig_token_ecdh(void *io, const uint8_t enc[P256_PK_LEN], uint8_t z[P256_LEN])
 {
     struct rig *r = io;
-    return r->c.p256_ecdh(r, r->skR, enc, z);
+    return r->peer.profile.suite == SUITE_X25519_CCM ? r->c.x25519(r, r->skR, enc, z) : r->c.p256_ecdh(r, r->skR, enc, z);
 }
 
 static bool rig_token_mac(void *io, const uint8_t *in, size_t len, uint8_t out[SHA256_LEN])

@@ -217,11 +217,11 @@ static void check_rotate(const json_t *fleet, const json_t *o, const uint8_t ima
     rotate_put(want, x, sig, frame);
     assert_true(docs_same(o, "frame", frame, sizeof frame));
     assert_true(docs_same(o, "sig_structure", tbs, rotate_sig_structure(&p, want, x, tbs)));
-    assert_true(docs_same(o, "cose", cose, rotate_cose(frame, cose)));
+    assert_true(docs_same(o, "cose", cose, rotate_cose(SUITE_P256_CCM, frame, cose)));
     assert_int_equal(rotate_verify_image(&c, image, false, frame, sizeof frame, &mark, pk), SEALED_OK);
     assert_true(mark.v == want.v && mark.epoch == want.epoch && memcmp(pk + 1, x, sizeof x) == 0);
     assert_int_equal(frame_parse(frame, sizeof frame, &f), FRAME_OK);
-    assert_true(docs_same(o, "cose", full, cose_expand(&f, full, sizeof full)));
+    assert_true(docs_same(o, "cose", full, cose_expand(&f, SUITE_P256_CCM, full, sizeof full)));
     seen[frame[0]] = true;
 }
 

@@ -156,12 +156,16 @@ static void test_a_frame_of_another_scheme_form_or_suite_is_refused(void **state
             family_init(&a, &kinds[i / 2], i % 2, 0x11);
             family_init(&b, &kinds[k / 2], k % 2, 0x11);
             size_t n = make_open(&a, 1, 16, frame, &s);
-            bool same = a.k->device == b.k->device && a.k->psk == b.k->psk && a.compact == b.compact;
+            bool same =
+                a.k->device == b.k->device && a.k->psk == b.k->psk && a.compact == b.compact && a.k->suite == b.k->suite;
             assert_int_equal(family_open(&b, frame, n, NULL, &server, &text) == SEALED_OK, same);
             if (same && i == k) {
-                b.r.peer.profile.suite = SUITE_P256_CHACHA;
-                assert_int_not_equal(family_open(&b, frame, n, NULL, &server, &text), SEALED_OK);
-                b.r.peer.profile.suite = SUITE_P256_CCM;
+                static const uint8_t suites[] = { SUITE_P256_CCM, SUITE_X25519_CCM, SUITE_P256_CHACHA };
+                for (unsigned j = 0; j < sizeof suites; j++) {
+                    b.r.peer.profile.suite = suites[j];
+                    assert_int_equal(family_open(&b, frame, n, NULL, &server, &text) == SEALED_OK, suites[j] == a.k->suite);
+                }
+                b.r.peer.profile.suite = a.k->suite;
                 b.r.peer.profile.fleet ^= 1;
                 assert_int_not_equal(family_open(&b, frame, n, NULL, &server, &text), SEALED_OK);
                 b.r.peer.profile.fleet ^= 1;
@@ -431,7 +435,7 @@ static void test_a_signed_frame_is_a_cose_sign1_in_a_cose_encrypt0(void **state)
         const struct crypto *c = &f.r.c;
         size_t n = make_open(&f, 1, 16, frame, &s);
         assert_int_equal(frame_parse(frame, n, &parsed), FRAME_OK);
-        size_t len = cose_expand(&parsed, cose, sizeof cose); /* kid is the epoch, one byte */
+        size_t len = cose_expand(&parsed, SUITE_P256_CCM, cose, sizeof cose); /* kid is the epoch, one byte */
         assert_memory_equal(cose, "\x83\x44\xA1\x01\x18\x1E\xA2\x04\x41\x07\x23\x58\x20", 13);
         assert_memory_equal(cose + 13, frame + 2, P256_LEN);
         assert_memory_equal(cose + len - (n - 34), frame + 34, n - 34);
@@ -456,9 +460,12 @@ static void test_the_table_finds_each_scheme_in_its_suite(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < KINDS; i++) {
-        assert_ptr_equal(peer_scheme_of(kinds[i].device->id, SUITE_P256_CCM), kinds[i].peer);
+        assert_ptr_equal(peer_scheme_of(kinds[i].device->id, kinds[i].suite), kinds[i].peer);
         assert_null(peer_scheme_of(kinds[i].device->id, SUITE_P256_CHACHA));
     }
+    static const uint8_t own[] = { 1, 4, 5 }; /* no fleet's key */
+    for (unsigned i = 0; i < sizeof own; i++)
+        assert_null(peer_scheme_of(own[i], SUITE_X25519_CCM));
     assert_null(peer_scheme_of(7, SUITE_P256_CCM));
     assert_null(peer_scheme_of(0, SUITE_P256_CCM));
 }

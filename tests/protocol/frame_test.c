@@ -207,11 +207,11 @@ static void test_frames_open_by_standard_cose_rules(void **state)
             assert_int_equal(device_sealed.open(&r.c, &r.device, 5, data, sizes[k], bytes, FRAME_MAX, &n, &s), SEALED_OK);
             for (int later = 0; later < 2; later++) {
                 assert_int_equal(frame_parse(bytes, n, &f), FRAME_OK);
-                size_t len = cose_expand(&f, cose, sizeof cose);
+                size_t len = cose_expand(&f, SUITE_P256_CCM, cose, sizeof cose);
                 assert_true(len > n && len <= n + 32);
                 assert_int_equal(cose_decrypt(&r, cose, len, &s.keys, bytes, f.head_len, out), sizes[k]);
                 assert_memory_equal(out, data, sizes[k]);
-                assert_int_equal(cose_expand(&f, cose, n), 0); /* no room */
+                assert_int_equal(cose_expand(&f, SUITE_P256_CCM, cose, n), 0); /* no room */
                 assert_int_equal(device_sealed.data(&r.c, &r.device, &s, 200, data, sizes[k], bytes, FRAME_MAX, &n),
                                  SEALED_OK);
             }

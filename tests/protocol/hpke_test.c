@@ -36,12 +36,12 @@ static void test_a_short_or_nameless_psk_is_refused(void **state)
     uint8_t shared[HPKE_NSECRET] = { 1 }, key[32] = { 2 }, out[HPKE_NH];
     struct hpke_psk psk = { key, 32, key, 8 };
     rig_open_host(&r);
-    assert_true(hpke_key_schedule(&r.c, shared, &psk, key, 3, out));
+    assert_true(hpke_key_schedule(&r.c, HPKE_P256, shared, &psk, key, 3, out));
     psk.psk_len = 31;
-    assert_false(hpke_key_schedule(&r.c, shared, &psk, key, 3, out));
+    assert_false(hpke_key_schedule(&r.c, HPKE_P256, shared, &psk, key, 3, out));
     psk.psk_len = 32;
     psk.psk_id_len = 0;
-    assert_false(hpke_key_schedule(&r.c, shared, &psk, key, 3, out));
+    assert_false(hpke_key_schedule(&r.c, HPKE_P256, shared, &psk, key, 3, out));
     rig_fini(&r);
 }
 
@@ -53,9 +53,9 @@ static void test_an_exported_value_has_an_upper_length(void **state)
     uint8_t secret[HPKE_NH] = { 3 };
     const struct crypto_part many[HKDF_PARTS + 1] = { { NULL, 0 } };
     rig_open_host(&r);
-    assert_true(hpke_export(&r.c, secret, "a", 1, out, sizeof out));
-    assert_false(hpke_export(&r.c, secret, "a", 1, out, sizeof out + 1));
-    assert_false(hpke_export(&r.c, secret, "a", 1, out, 65536));
+    assert_true(hpke_export(&r.c, HPKE_P256, secret, "a", 1, out, sizeof out));
+    assert_false(hpke_export(&r.c, HPKE_P256, secret, "a", 1, out, sizeof out + 1));
+    assert_false(hpke_export(&r.c, HPKE_P256, secret, "a", 1, out, 65536));
     assert_true(hkdf_expand(&r.c, secret, many, HKDF_PARTS, out, 32));
     assert_false(hkdf_expand(&r.c, secret, many, HKDF_PARTS + 1, out, 32));
     rig_fini(&r);

@@ -13,6 +13,7 @@
 
 #include "hsm/hpke_host.h"
 #include "protocol/bytes.h"
+#include "protocol/kem.h"
 #include "protocol/otp_image.h"
 #include "protocol/p256.h"
 
@@ -62,6 +63,18 @@ static inline const uint8_t *kit_x(uint8_t seed)
     return pk + 1;
 }
 
+/* The same of the key that is sealed to: in suite 2 u of X25519, as protocol/kem.h has it. */
+static inline void kit_seal(uint8_t suite, uint8_t seed, uint8_t d[P256_LEN], uint8_t pk[P256_PK_LEN])
+{
+    static const uint8_t base[X25519_LEN] = { 9 };
+    if (suite != SUITE_X25519_CCM) {
+        kit_key(seed, d, pk);
+        return;
+    }
+    memset(d, seed, P256_LEN);
+    assert_true(kit.x25519(kit.io, d, base, pk));
+}
+
 /* An image with slots of seed 0x21, 0x22, ..: points of those keys, or 32 such bytes. */
 static inline void kit_image(uint8_t scheme, uint8_t suite, const uint8_t *s0, uint8_t image[OTP_IMAGE_LEN])
 {
@@ -74,8 +87,10 @@ static inline void kit_image(uint8_t scheme, uint8_t suite, const uint8_t *s0, u
     memcpy(in.serial, KIT_SERIAL, sizeof in.serial);
     memset(in.slot, 0xFF, sizeof in.slot);
     for (uint8_t i = 0; i < SLOTS; i++) {
-        if (s->slot[i] == SLOT_POINT)
-            memcpy(in.slot[i], kit_x((uint8_t)(0x21 + i)), SLOT_LEN);
+        uint8_t d[P256_LEN], pk[P256_PK_LEN];
+        kit_seal(s->slot[i] == SLOT_SEAL ? suite : SUITE_P256_CCM, (uint8_t)(0x21 + i), d, pk);
+        if (s->slot[i] == SLOT_POINT || s->slot[i] == SLOT_SEAL)
+            memcpy(in.slot[i], pk + (s->slot[i] == SLOT_SEAL ? kem_of(suite)->name : 1), SLOT_LEN);
         else if (s->slot[i] != SLOT_UNUSED)
             memset(in.slot[i], 0x21 + i, SLOT_LEN);
     }

@@ -94,13 +94,13 @@ static void test_both_s_and_n_minus_s_are_taken_and_cose_shows_the_low_one(void 
     (void)state;
     uint8_t frame[ROTATE_LEN], cose[ROTATE_COSE_MAX], other[ROTATE_COSE_MAX];
     make(RA, 0, 4, frame);
-    size_t n = rotate_cose(frame, cose);
+    size_t n = rotate_cose(SUITE_P256_CCM, frame, cose);
     assert_int_equal(n, ROTATE_COSE_MAX - 1);
     assert_memory_equal(cose, "\x84\x43\xA1\x01\x28\xA0\x58\x2E\xA2\x01\x04", 11);
     assert_memory_equal(cose + n - 66, "\x58\x40", 2);
     p256_negate(frame + ROTATE_LEN - P256_LEN);
     assert_int_equal(take(frame, sizeof frame, false), SEALED_OK);
-    assert_int_equal(rotate_cose(frame, other), n);
+    assert_int_equal(rotate_cose(SUITE_P256_CCM, frame, other), n);
     assert_memory_equal(cose, other, n);
     assert_true(other[n - 32] < 0x80);
 }

@@ -44,7 +44,7 @@ static void die(const char *what)
 static void start(struct sender *s)
 {
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (schemes[i]->id == s->image[OTP_OFF_SCHEME] && schemes[i]->suite == s->image[OTP_OFF_SUITE])
+        if (schemes[i]->id == s->image[OTP_OFF_SCHEME] && schemes[i]->suite[0] == s->image[OTP_OFF_SUITE])
             s->scheme = schemes[i];
     if (s->scheme == NULL || s->scheme->init(&crypto, s->image, SID_LEN, CTR_LEN, &s->side) != SEALED_OK)
         die("an image that no scheme takes");

@@ -5,7 +5,7 @@
 #include "protocol/bytes.h"
 #include "protocol/cose.h"
 #include "protocol/hkdf.h"
-#include "protocol/hpke.h"
+#include "protocol/kem.h"
 #include "protocol/oaep.h"
 #include "protocol/device.h"
 #include "protocol/p256.h"
@@ -95,21 +95,43 @@ static bool run_point(const struct crypto *c, const struct vector *v)
     return v->refused ? !done : done && is(&v->f[1], pk, sizeof pk);
 }
 
+static bool run_x25519(const struct crypto *c, const struct vector *v)
+{
+    uint8_t z[X25519_LEN];
+    if (v->f[0].len != X25519_LEN || v->f[1].len != X25519_LEN)
+        return false;
+    bool done = c->x25519(c->io, v->f[0].data, v->f[1].data, z);
+    return v->refused ? !done : done && is(&v->f[2], z, sizeof z);
+}
+
+/* z = ECDH(d, pk), and the public key of d: of which KEM, the length of pk says. */
+static bool agree(const struct crypto *c, const void *d, const struct crypto_part *pk, uint8_t own[P256_PK_LEN],
+                  uint8_t z[P256_LEN])
+{
+    static const uint8_t base[X25519_LEN] = { 9 };
+    if (pk->len == X25519_LEN)
+        return c->x25519(c->io, d, base, own) && c->x25519(c->io, d, pk->data, z);
+    return c->p256_public(c->io, d, own) && c->p256_ecdh(c->io, d, pk->data, z);
+}
+
 static bool run_hpke(const struct crypto *c, const struct vector *v)
 {
     enum { SKE, SKR, PKR, ENC, INFO, PSK, PSK_ID, SHARED, EXPORTER, CONTEXT, VALUE };
     uint8_t pk[P256_PK_LEN], dh[P256_LEN], dh2[P256_LEN], shared[HPKE_NSECRET], exporter[HPKE_NH], value[64];
     const struct hpke_psk psk = { v->f[PSK].data, v->f[PSK].len, v->f[PSK_ID].data, v->f[PSK_ID].len };
     size_t len = v->f[VALUE].len;
-    if (v->f[SKE].len != P256_LEN || v->f[SKR].len != P256_LEN || v->f[PKR].len != P256_PK_LEN || len > sizeof value)
+    const struct kem *kem = kem_of(v->f[PKR].len == X25519_LEN ? SUITE_X25519_CCM : SUITE_P256_CCM);
+    if (v->f[SKE].len != P256_LEN || v->f[SKR].len != P256_LEN || v->f[PKR].len != kem->pk_len ||
+        v->f[ENC].len != kem->pk_len || len > sizeof value)
         return false;
-    return c->p256_public(c->io, v->f[SKE].data, pk) && is(&v->f[ENC], pk, sizeof pk) &&
-           c->p256_ecdh(c->io, v->f[SKE].data, v->f[PKR].data, dh) &&
-           c->p256_ecdh(c->io, v->f[SKR].data, v->f[ENC].data, dh2) && bytes_equal(dh, dh2, sizeof dh) &&
-           hpke_shared_secret(c, dh, v->f[ENC].data, v->f[PKR].data, shared) && is(&v->f[SHARED], shared, sizeof shared) &&
-           hpke_key_schedule(c, shared, psk.psk_len ? &psk : NULL, v->f[INFO].data, v->f[INFO].len, exporter) &&
+    return agree(c, v->f[SKE].data, &v->f[PKR], pk, dh) && is(&v->f[ENC], pk, kem->pk_len) &&
+           agree(c, v->f[SKR].data, &v->f[ENC], pk, dh2) && is(&v->f[PKR], pk, kem->pk_len) &&
+           bytes_equal(dh, dh2, sizeof dh) && hpke_shared_secret(c, kem->id, dh, v->f[ENC].data, v->f[PKR].data, shared) &&
+           is(&v->f[SHARED], shared, sizeof shared) &&
+           hpke_key_schedule(c, kem->id, shared, psk.psk_len ? &psk : NULL, v->f[INFO].data, v->f[INFO].len, exporter) &&
            is(&v->f[EXPORTER], exporter, sizeof exporter) &&
-           hpke_export(c, exporter, v->f[CONTEXT].data, v->f[CONTEXT].len, value, len) && is(&v->f[VALUE], value, len);
+           hpke_export(c, kem->id, exporter, v->f[CONTEXT].data, v->f[CONTEXT].len, value, len) &&
+           is(&v->f[VALUE], value, len);
 }
 
 static bool run_cose(const struct crypto *c, const struct vector *v)
@@ -238,7 +260,7 @@ static bool expands_to(const uint8_t *frame, size_t len, const struct crypto_par
 {
     struct frame f;
     return frame_parse(frame, len, &f) == FRAME_OK &&
-           is(want, work + FRAME_MAX, cose_expand(&f, work + FRAME_MAX, COSE_EXPANDED_MAX));
+           is(want, work + FRAME_MAX, cose_expand(&f, SUITE_P256_CCM, work + FRAME_MAX, COSE_EXPANDED_MAX));
 }
 
 /* The device's three frames come out as the second implementation made them. */
@@ -331,7 +353,7 @@ static const struct {
     [VECTOR_POINT] = { 2, run_point },   [VECTOR_HPKE] = { 11, run_hpke },
     [VECTOR_COSE] = { 6, run_cose },     [VECTOR_SEALED] = { SEALED_FIELDS, run_sealed },
     [VECTOR_VERIFY] = { 3, run_verify }, [VECTOR_SIGN] = { 3, run_sign },
-    [VECTOR_OAEP] = { 5, run_oaep },
+    [VECTOR_OAEP] = { 5, run_oaep },     [VECTOR_X25519] = { 3, run_x25519 },
 };
 
 /* Read v->n fields from p; NULL when the blob ends before they do. */

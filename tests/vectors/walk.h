@@ -22,6 +22,7 @@ enum vector_type {
     VECTOR_OAEP,     /* n512 e4, label, EM, message, EM^e mod n or empty */
     VECTOR_VERIFY,   /* pk, message, sig */
     VECTOR_SIGN,     /* d, message, sig */
+    VECTOR_X25519,   /* d, u, z */
     VECTOR_TYPES
 };
 

@@ -11,6 +11,7 @@
 #include "db/device_key.h"
 #include "db/fleet.h"
 #include "db/generation.h"
+#include "hsm/fleet.h"
 #include "hsm/hpke_host.h"
 #include "protocol/bytes.h"
 #include "protocol/derive.h"
@@ -50,6 +51,7 @@ struct site {
     struct verifier *verifier;
     char db[300];
     unsigned boards;
+    bool x25519; /* products are of suite 2, where their scheme has it */
 };
 
 static struct site site;
@@ -165,7 +167,7 @@ static inline struct product add_product(const struct kind *kind, const char *na
 {
     struct product p = { .chip = "stm32l476",
                          .scheme = kind->device->id,
-                         .suite = kind->device->suite,
+                         .suite = kind->device->suite[site.x25519],
                          .policy = POLICY_NVM_REQUIRED | kind->policy,
                          .sid_len = 2,
                          .ctr_len = 1 };
@@ -183,19 +185,22 @@ static inline struct fleet_key add_fleet_key(const struct product *p)
     const bool rsa = p->suite == SUITE_RSA;
     struct fleet_key k = { .fleet = p->fleet, .suite = p->suite, .has_rsa = rsa };
     struct hsm_key *key = NULL;
-    uint8_t pk[P256_PK_LEN];
+    const struct hsm_fleet *fleet = hsm_fleet_of(p->suite);
 
     assert_ok(registry_fleet_epoch_next(site.registry, p->fleet, &k.epoch, &e));
-    (void)snprintf(k.label, sizeof k.label, "%s/%u/%u", rsa ? "rsa" : "fleet", p->fleet, k.epoch);
-    assert_ok(hsm_key_ensure(site.h, rsa ? HSM_RSA : HSM_FLEET, k.label, &key, NULL, &e));
+    /* the token outlives a test, and a label is of one kind */
+    (void)snprintf(k.label, sizeof k.label, "%s/%u/%u",
+                   rsa                        ? "rsa"
+                   : fleet->kind == HSM_FLEET ? "fleet"
+                                              : "u",
+                   p->fleet, k.epoch);
+    assert_ok(hsm_key_ensure(site.h, fleet->kind, k.label, &key, NULL, &e));
     if (rsa) {
         assert_ok(hsm_rsa_public(key, k.rsa_n, k.rsa_e, &e));
         const struct crypto_part part[] = { { k.rsa_n, sizeof k.rsa_n }, { k.rsa_e, sizeof k.rsa_e } };
         assert_true(site.crypto.sha256(site.crypto.io, part, 2, k.x));
-    } else {
-        assert_ok(hsm_public(key, pk, &e));
-        memcpy(k.x, pk + 1, sizeof k.x);
-    }
+    } else
+        assert_ok(fleet->name(key, k.x, &e));
     hsm_key_free(key);
     if (k.epoch > 1) { /* nobody here verifies it: a device does */
         k.has_rotate = true;
@@ -295,7 +300,7 @@ static inline void fill_slots(const struct board *b, struct otp_image *in, const
 
     memset(in->slot, 0xFF, sizeof in->slot);
     for (uint8_t i = 0; i < SLOTS; i++) {
-        if (s->slot[i] == SLOT_POINT)
+        if (s->slot[i] == SLOT_POINT || s->slot[i] == SLOT_SEAL)
             random_point(in->slot[i]); /* of RAs whom nobody asks */
         else if (s->slot[i] != SLOT_UNUSED)
             random_bytes(in->slot[i], SLOT_LEN);

@@ -90,7 +90,7 @@ static const struct device_scheme *device_scheme_of(uint8_t scheme, uint8_t suit
         &device_derived, &device_session, &device_session_rsa, &device_signup,
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i]->id == scheme && all[i]->suite == suite)
+        if (all[i]->id == scheme && (all[i]->suite[0] == suite || all[i]->suite[1] == suite))
             return all[i];
     return NULL;
 }

@@ -59,7 +59,7 @@ static void add_rotate(const struct fleet *f, json_t *frames, uint8_t v, uint8_t
     docs_set(o, "sig_structure", tbs, rotate_sig_structure(&f->profile, mark, pk + 1, tbs));
     docs_set(o, "frame", frame, sizeof frame);
     set_number(o, "bytes", sizeof frame);
-    docs_set(o, "cose", cose, rotate_cose(frame, cose));
+    docs_set(o, "cose", cose, rotate_cose(SUITE_P256_CCM, frame, cose));
     json_array_append_new(frames, o);
 }
 

@@ -26,7 +26,8 @@ static void choose_random(struct docs_product *p, json_t *o, bool odd)
         make_bytes("rng", n++, rng);
         docs_set(o, "rng32", rng, sizeof rng);
         docs_random(o);
-        MUST(sealing_ephemeral(&p->c, p->device.secret, docs_number(o, "boot"), skE) == SEALED_OK);
+        MUST(sealing_ephemeral(&p->c, kem_of(p->peer.profile.suite), p->device.secret, docs_number(o, "boot"), skE) ==
+             SEALED_OK);
         MUST(p->c.p256_public(p->c.io, skE, enc));
     } while ((enc[P256_PK_LEN - 1] & 1) != odd);
     docs_set(o, "skE", skE, sizeof skE);
@@ -137,7 +138,7 @@ static void show_cose(json_t *o, const struct frame *f, const struct peer_sessio
     uint8_t cose[COSE_EXPANDED_MAX],
         boot[FRAME_BOOT_LEN] = { (uint8_t)(s->open.boot >> 16), (uint8_t)(s->open.boot >> 8), (uint8_t)s->open.boot };
     bool down = f->form->kind == FRAME_DOWN && !sid;
-    size_t n = down ? cose_expand_down(f, boot, cose, sizeof cose) : cose_expand(f, cose, sizeof cose);
+    size_t n = down ? cose_expand_down(f, boot, cose, sizeof cose) : cose_expand(f, SUITE_P256_CCM, cose, sizeof cose);
     if (n)
         docs_set(o, "cose", cose, n);
 }

@@ -107,7 +107,7 @@ static void put_slots(const struct make_row *row, const struct scheme *s, json_t
     for (unsigned i = 0; i < SLOTS; i++) {
         if (s->slot[i] == SLOT_DIGEST && rsa)
             put_rsa(o, in->slot[i]);
-        else if (s->slot[i] == SLOT_POINT && !(rsa && i == 1))
+        else if ((s->slot[i] == SLOT_POINT || s->slot[i] == SLOT_SEAL) && !(rsa && i == 1))
             put_point(row, o, points++, in->slot[i]);
         else if (i == s->secret && (row->secret || !s->optional[i]))
             put_secret(row, o, i, in->slot[i]);

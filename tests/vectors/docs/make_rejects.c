@@ -154,8 +154,10 @@ static void reject_odd_enc(struct bench *b)
     MUST(docs_hex(o, "skE", dh, sizeof dh) && c->p256_public(c->io, dh, enc) && docs_hex(o, "dh", dh, sizeof dh));
     MUST(enc[P256_PK_LEN - 1] & 1);
     size_t info_len = sealing_info(&b->p.peer.profile, b->p.peer.serial, b->p.peer.epoch, info);
-    MUST(hpke_shared_secret(c, dh, enc, b->p.peer.pkRm, ss) && hpke_key_schedule(c, ss, NULL, info, info_len, exp));
-    MUST(hpke_export(c, exp, "fl1 key", 7, s.key, sizeof s.key) && hpke_export(c, exp, "fl1 iv", 6, s.iv, sizeof s.iv));
+    MUST(hpke_shared_secret(c, HPKE_P256, dh, enc, b->p.peer.pkRm, ss) &&
+         hpke_key_schedule(c, HPKE_P256, ss, NULL, info, info_len, exp));
+    MUST(hpke_export(c, HPKE_P256, exp, "fl1 key", 7, s.key, sizeof s.key) &&
+         hpke_export(c, HPKE_P256, exp, "fl1 iv", 6, s.iv, sizeof s.iv));
     MUST(frame_parse(frame, n, &f) == FRAME_OK);
     MUST(docs_hex(o, "text", frame + f.head_len, f.data_len) == f.data_len);
     MUST(session_seal(c, session_up(&s), f.form, 0, NULL, f.data_len, frame) == SEALED_OK);
