@@ -67,7 +67,8 @@ void docs_random(const json_t *in)
 static bool token_ecdh(void *io, const uint8_t enc[P256_PK_LEN], uint8_t z[P256_LEN])
 {
     struct docs_product *p = io;
-    return p->c.p256_ecdh(p->c.io, p->skR, enc, z);
+    return p->peer.profile.suite == SUITE_X25519_CCM ? p->c.x25519(p->c.io, p->skR, enc, z)
+                                                     : p->c.p256_ecdh(p->c.io, p->skR, enc, z);
 }
 
 static bool token_mac(void *io, const uint8_t *in, size_t len, uint8_t out[SHA256_LEN])
@@ -146,6 +147,9 @@ static bool open_server(struct docs_product *p, const json_t *in)
     (void)docs_hex(in, "device_x32", p->device_x, sizeof p->device_x);
     if (docs_hex(in, "skR", p->skR, sizeof p->skR) == 0)
         return true; /* no key to seal to: 4, 5, RSA */
+    static const uint8_t base[X25519_LEN] = { 9 };
+    if (suite == SUITE_X25519_CCM)
+        return p->c.x25519(p->c.io, p->skR, base, p->peer.pkRm);
     if (!p->c.p256_public(p->c.io, p->skR, p->peer.pkRm))
         return false;
     p256_even_y(p->peer.pkRm);

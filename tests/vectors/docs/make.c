@@ -37,6 +37,13 @@ void make_even_key(const char *label, uint8_t d[P256_LEN], uint8_t pk[P256_PK_LE
     make_key_pair(label, false, d, pk);
 }
 
+void make_x25519(const char *label, uint8_t d[X25519_LEN], uint8_t u[X25519_LEN])
+{
+    static const uint8_t base[X25519_LEN] = { 9 };
+    make_bytes(label, 0, d);
+    MUST(make_c.x25519(make_c.io, d, base, u));
+}
+
 /* ---- the files ---- */
 
 #define SUITE SUITE_P256_CCM
@@ -47,18 +54,23 @@ static const struct make_row rows[] = {
     { "sealed-psk-compact", 1, SUITE, POLICY_PSK, 4, 2, 0, true, false, 0 },
     { "sealed-fleet", 2, SUITE, POLICY_TAG16, 2, 1, 1, false, true, 0 },
     { "sealed-fleet-compact", 2, SUITE, 0, 4, 1, 24, true, false, 0 },
+    { "sealed-fleet-x25519", 2, SUITE_X25519_CCM, POLICY_TAG16, 2, 1, 1, false, false, 0 },
     { "identity", 3, SUITE, POLICY_TAG16 | POLICY_SIGN_ALL, 2, 1, 1, true, true, 0 },
     { "identity-compact", 3, SUITE, POLICY_SIGN_ALL, 2, 1, 1, true, false, 0 },
     { "identity-unsigned-data", 3, SUITE, POLICY_TAG16, 2, 1, 1, true, false, 0 },
+    { "identity-x25519", 3, SUITE_X25519_CCM, POLICY_TAG16 | POLICY_SIGN_ALL, 2, 1, 1, true, false, 0 },
+    { "identity-x25519-compact", 3, SUITE_X25519_CCM, 0, 2, 1, 24, true, false, 0 },
     { "secret", 4, SUITE, 0, 2, 1, 0, true, false, 0 },
     { "derived", 5, SUITE, 0, 2, 1, 0, true, false, 0 },
     { "derived-rekeyed", 5, SUITE, 0, 2, 1, 0, true, false, 1 },
     { "session", 6, SUITE, POLICY_TAG16, 2, 1, 1, true, true, 0 },
     { "session-compact", 6, SUITE, 0, 2, 1, 1, true, false, 0 },
+    { "session-x25519", 6, SUITE_X25519_CCM, POLICY_TAG16, 2, 1, 1, true, false, 0 },
     { "session-rsa", 6, SUITE_RSA, 0, 2, 1, 1, true, false, 0 },
     { "signup", 8, SUITE, POLICY_TAG16 | POLICY_SIGN_ALL, 2, 1, 1, true, false, 0 },
     { "signup-compact", 8, SUITE, POLICY_SIGN_ALL, 2, 1, 1, true, true, 0 },
     { "signup-unsigned-data", 8, SUITE, POLICY_TAG16, 2, 1, 1, true, false, 0 },
+    { "signup-x25519", 8, SUITE_X25519_CCM, POLICY_TAG16 | POLICY_SIGN_ALL, 2, 1, 1, true, false, 0 },
 };
 
 static json_t *new_file(void)

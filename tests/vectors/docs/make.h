@@ -17,6 +17,9 @@ void make_key_pair(const char *label, bool odd, uint8_t d[P256_LEN], uint8_t pk[
 /* A key pair whose point itself has even y, as an RA's must. */
 void make_even_key(const char *label, uint8_t d[P256_LEN], uint8_t pk[P256_PK_LEN]);
 
+/* The same for X25519: every 32 bytes are a key, and u has no sign. */
+void make_x25519(const char *label, uint8_t d[X25519_LEN], uint8_t u[X25519_LEN]);
+
 struct make_row {
     const char *name; /* of the product in its file */
     uint8_t scheme, suite;

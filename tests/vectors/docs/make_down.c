@@ -46,20 +46,32 @@ static void sign(const struct fleet *f, struct rotate_mark mark, const uint8_t x
     rotate_put(mark, x, sig, frame);
 }
 
+/* By its name in the suite. */
+static void next_key(const struct fleet *f, uint8_t x[P256_LEN])
+{
+    uint8_t d[P256_LEN], pk[P256_PK_LEN];
+    if (f->profile.suite == SUITE_X25519_CCM) {
+        make_x25519("next", d, x);
+        return;
+    }
+    make_even_key("next", d, pk);
+    memcpy(x, pk + 1, P256_LEN);
+}
+
 static void add_rotate(const struct fleet *f, json_t *frames, uint8_t v, uint8_t epoch)
 {
-    uint8_t d[P256_LEN], pk[P256_PK_LEN], frame[ROTATE_LEN], tbs[ROTATE_TBS_MAX], cose[ROTATE_COSE_MAX];
+    uint8_t x[P256_LEN], frame[ROTATE_LEN], tbs[ROTATE_TBS_MAX], cose[ROTATE_COSE_MAX];
     const struct rotate_mark mark = { v, epoch };
     json_t *o = json_object();
-    make_even_key("next", d, pk);
-    sign(f, mark, pk + 1, f->d[v], frame);
+    next_key(f, x);
+    sign(f, mark, x, f->d[v], frame);
     set_number(o, "v", v);
     set_number(o, "epoch1", epoch);
-    docs_set(o, "x32", pk + 1, P256_LEN);
-    docs_set(o, "sig_structure", tbs, rotate_sig_structure(&f->profile, mark, pk + 1, tbs));
+    docs_set(o, "x32", x, P256_LEN);
+    docs_set(o, "sig_structure", tbs, rotate_sig_structure(&f->profile, mark, x, tbs));
     docs_set(o, "frame", frame, sizeof frame);
     set_number(o, "bytes", sizeof frame);
-    docs_set(o, "cose", cose, rotate_cose(SUITE_P256_CCM, frame, cose));
+    docs_set(o, "cose", cose, rotate_cose(f->profile.suite, frame, cose));
     json_array_append_new(frames, o);
 }
 
@@ -79,10 +91,11 @@ static void reject_rotate(const struct fleet *f, json_t *rejects, const char *wh
 
 static void reject_rotates(struct fleet *f, json_t *rejects)
 {
-    uint8_t d[P256_LEN], pk[P256_PK_LEN], other[P256_PK_LEN], good[ROTATE_LEN], frame[ROTATE_LEN];
+    uint8_t d[P256_LEN], x[P256_LEN], other[P256_PK_LEN], good[ROTATE_LEN], frame[ROTATE_LEN];
+    const bool x25519 = f->profile.suite == SUITE_X25519_CCM;
     const struct rotate_mark two = { 0, 2 };
-    make_even_key("next", d, pk);
-    sign(f, two, pk + 1, f->d[0], good);
+    next_key(f, x);
+    sign(f, two, x, f->d[0], good);
     memcpy(frame, good, sizeof frame);
     frame[1] = 3;
     reject_rotate(f, rejects, "another epoch under the signature", SEALED_SIGNATURE, false, frame, sizeof frame);
@@ -90,16 +103,23 @@ static void reject_rotates(struct fleet *f, json_t *rejects)
     frame[1] = 0;
     reject_rotate(f, rejects, "epoch 0", SEALED_FORM, false, frame, sizeof frame);
     memcpy(frame, good, sizeof frame);
-    memset(frame + 2, 0xFF, P256_LEN);
-    reject_rotate(f, rejects, "x above p", SEALED_POINT, false, frame, sizeof frame);
+    memset(frame + 2, x25519 ? 0 : 0xFF, P256_LEN);
+    reject_rotate(f, rejects, x25519 ? "u = 0" : "x above p", SEALED_POINT, false, frame, sizeof frame);
     reject_rotate(f, rejects, "cut by a byte", SEALED_FORM, false, good, sizeof good - 1);
     make_even_key("stranger", d, other);
-    sign(f, two, pk + 1, d, frame);
+    sign(f, two, x, d, frame);
     reject_rotate(f, rejects, "signed by a stranger", SEALED_SIGNATURE, false, frame, sizeof frame);
     f->profile.fleet++;
-    sign(f, two, pk + 1, f->d[0], frame);
+    sign(f, two, x, f->d[0], frame);
     f->profile.fleet--;
     reject_rotate(f, rejects, "of another fleet", SEALED_SIGNATURE, false, frame, sizeof frame);
+    if (x25519) {
+        f->profile.suite = SUITE_P256_CCM;
+        make_even_key("next", d, other);
+        sign(f, two, other + 1, f->d[0], frame);
+        f->profile.suite = SUITE_X25519_CCM;
+        reject_rotate(f, rejects, "of suite 1", SEALED_SIGNATURE, false, frame, sizeof frame);
+    }
     memcpy(frame, good, sizeof frame);
     frame[0] = HDR_ROTATE_BACKUP;
     if (f->profile.scheme == 2) {
@@ -133,6 +153,8 @@ json_t *make_rotates(void)
     json_array_append_new(fleets, make_fleet(6, SUITE_P256_CCM));
     json_array_append_new(fleets, make_fleet(6, SUITE_RSA));
     json_array_append_new(fleets, make_fleet(8, SUITE_P256_CCM));
+    json_array_append_new(fleets, make_fleet(2, SUITE_X25519_CCM));
+    json_array_append_new(fleets, make_fleet(3, SUITE_X25519_CCM));
     return o;
 }
 

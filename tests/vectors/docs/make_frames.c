@@ -21,16 +21,18 @@ static void set_number(json_t *o, const char *key, uint32_t n)
 /* The random bytes of a first frame, such that its ephemeral point comes out with the y that is asked for. */
 static void choose_random(struct docs_product *p, json_t *o, bool odd)
 {
+    const struct kem *kem = kem_of(p->peer.profile.suite);
     uint8_t rng[32], skE[P256_LEN], enc[P256_PK_LEN], n = 0;
     do {
         make_bytes("rng", n++, rng);
         docs_set(o, "rng32", rng, sizeof rng);
         docs_random(o);
-        MUST(sealing_ephemeral(&p->c, kem_of(p->peer.profile.suite), p->device.secret, docs_number(o, "boot"), skE) ==
-             SEALED_OK);
-        MUST(p->c.p256_public(p->c.io, skE, enc));
-    } while ((enc[P256_PK_LEN - 1] & 1) != odd);
+        MUST(sealing_ephemeral(&p->c, kem, p->device.secret, docs_number(o, "boot"), skE) == SEALED_OK);
+        MUST(!kem->even_y || p->c.p256_public(p->c.io, skE, enc));
+    } while (kem->even_y && (enc[P256_PK_LEN - 1] & 1) != odd);
     docs_set(o, "skE", skE, sizeof skE);
+    if (!kem->even_y)
+        return;
     MUST(json_object_set_new(o, "skE_y", json_string(odd ? "odd" : "even")) == 0);
 }
 
@@ -38,10 +40,9 @@ static void show_sealing(struct docs_product *p, json_t *o)
 {
     uint8_t skE[P256_LEN], enc[P256_PK_LEN], dh[P256_LEN], info[SEALING_INFO_MAX], in[SEALING_PSK_INPUT_LEN],
         psk[SHA256_LEN];
-    MUST(docs_hex(o, "skE", skE, sizeof skE) == sizeof skE && p->c.p256_public(p->c.io, skE, enc));
-    p256_even_y(enc);
-    MUST(p->c.p256_ecdh(p->c.io, skE, p->peer.pkRm, dh));
-    docs_set(o, "enc", enc, sizeof enc);
+    const struct kem *kem = kem_of(p->peer.profile.suite);
+    MUST(docs_hex(o, "skE", skE, sizeof skE) == sizeof skE && kem->encap(&p->c, skE, p->peer.pkRm, enc, dh));
+    docs_set(o, "enc", enc, kem->pk_len);
     docs_set(o, "dh", dh, sizeof dh);
     docs_set(o, "info", info, sealing_info(&p->peer.profile, p->peer.serial, p->peer.epoch, info));
     if (!p->peer.profile.psk)

@@ -49,6 +49,12 @@ static void put_point(const struct make_row *row, json_t *o, unsigned nth, uint8
 {
     static const char *const name[] = { "skR", "ra_d", "backup_ra_d" };
     uint8_t d[P256_LEN], pk[P256_PK_LEN];
+    if (nth == 0 && row->suite == SUITE_X25519_CCM) {
+        make_x25519(row->name, d, slot);
+        docs_set(o, "skR", d, sizeof d);
+        docs_set(o, "pkRm", slot, X25519_LEN);
+        return;
+    }
     if (nth == 0)
         make_key_pair(row->name, row->odd_key, d, pk);
     else

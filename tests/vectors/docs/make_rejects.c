@@ -127,15 +127,42 @@ static void reject_sid(struct bench *b)
 
 /* ---- the HPKE family ---- */
 
-static void reject_points(struct bench *b)
+static void reject_x(struct bench *b, size_t at)
 {
     uint8_t frame[FRAME_MAX];
-    size_t n = copy(b, FIRST, frame), at = b->p.peer.profile.scheme != 1 ? 2 : b->p.peer.profile.compact ? 5 : 9;
+    size_t n = copy(b, FIRST, frame);
     memset(frame + at, 0, P256_LEN);
     frame[at + P256_LEN - 1] = 1;
     reject(b, "x without a square root", "sealed-point", FIRST, frame, n);
     memset(frame + at, 0xFF, P256_LEN);
     reject(b, "x above p", "sealed-point", FIRST, frame, n);
+}
+
+/* RFC 7748 6.1: what leads to an all-zero result, and what is another name of the same u. */
+static void reject_u(struct bench *b, size_t at)
+{
+    static const uint8_t order_8[X25519_LEN] = { 0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3,
+                                                 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32,
+                                                 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00 };
+    uint8_t frame[FRAME_MAX];
+    size_t n = copy(b, FIRST, frame);
+    reject_byte(b, "u with the bit that X25519 does not look at", "sealed-auth", FIRST, at + X25519_LEN - 1,
+                byte_of(b, FIRST, at + X25519_LEN - 1) ^ 0x80);
+    memset(frame + at, 0, X25519_LEN);
+    reject(b, "u = 0", "sealed-point", FIRST, frame, n);
+    frame[at] = 1;
+    reject(b, "u = 1, of order 4", "sealed-point", FIRST, frame, n);
+    memcpy(frame + at, order_8, sizeof order_8);
+    reject(b, "u of order 8", "sealed-point", FIRST, frame, n);
+}
+
+static void reject_points(struct bench *b)
+{
+    const size_t at = b->p.peer.profile.scheme != 1 ? 2 : b->p.peer.profile.compact ? 5 : 9;
+    if (b->p.peer.profile.suite == SUITE_X25519_CCM)
+        reject_u(b, at);
+    else
+        reject_x(b, at);
     reject_byte(b, "another serial or epoch", "sealed-serial", FIRST, 1, byte_of(b, FIRST, 1) ^ 1);
     reject_byte(b, "tag and serial of the other form: compact for whole, whole for compact", "sealed-form", FIRST, 0,
                 byte_of(b, FIRST, 0) ^ 8);
@@ -268,7 +295,7 @@ void make_rejects(json_t *product)
     reject_everywhere(&b);
     if (hpke)
         reject_points(&b);
-    if (hpke && !p->psk && !is_signed)
+    if (hpke && !p->psk && !is_signed && p->suite != SUITE_X25519_CCM)
         reject_odd_enc(&b);
     if (is_signed)
         reject_signatures(&b);

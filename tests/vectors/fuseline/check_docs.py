@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Second implementation of every first frame, DATA, DOWN, proof and COSE form in docs/vectors, from docs/protocol.md and not from
+"""Second implementation of every first frame, DATA, DOWN, proof, ROTATE and COSE form in docs/vectors, from docs/protocol.md and not from
 the C code.  It makes each frame from the inputs; of signatures it takes the one in the file and verifies it.
 Not part of the build.  Needs python3-cryptography.   Use, in this folder: check_docs.py ../../../docs/vectors/*.json"""
 import hashlib, json, struct, sys
@@ -24,6 +24,30 @@ def u(b):
     return int.from_bytes(b, "big")
 
 
+def x25519(k, point):
+    """RFC 7748 5, as it stands there."""
+    p, k = 2**255 - 19, bytearray(k)
+    k[0], k[31] = k[0] & 248, k[31] & 127 | 64
+    k, x1 = int.from_bytes(k, "little"), int.from_bytes(point, "little") % 2**255
+    x2, z2, x3, z3, swap = 1, 0, x1, 1, 0
+    for t in reversed(range(255)):
+        bit = k >> t & 1
+        if swap ^ bit:
+            x2, x3, z2, z3 = x3, x2, z3, z2
+        swap = bit
+        a, b, c, d = x2 + z2, x2 - z2, x3 + z3, x3 - z3
+        aa, bb, da, cb = a * a % p, b * b % p, d * a % p, c * b % p
+        x3, z3, x2, z2 = (da + cb)**2 % p, x1 * (da - cb)**2 % p, aa * bb % p, (aa - bb) * (aa + 121665 * (aa - bb)) % p
+    if swap:
+        x2, z2 = x3, z3
+    return (x2 * pow(z2, p - 2, p) % p).to_bytes(32, "little")
+
+
+def verify(x, sig, tbs):
+    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x02" + x)
+    key.verify(utils.encode_dss_signature(u(sig[:32]), u(sig[32:])), tbs, ec.ECDSA(hashes.SHA256()))
+
+
 class Product:
     def __init__(self, j):
         self.j, h = j, bytes.fromhex
@@ -41,8 +65,9 @@ class Product:
             assert self.scheme == 8 or self.slot[3] == hashlib.sha256(self.x).digest()
         self.digest = hashlib.sha256(image).digest()
         if "skR" in j:
-            self.pkR = even(*public(u(h(j["skR"]))))
-            assert self.pkR[1:33] == self.slot[1 if self.scheme == 6 else 0]
+            skR = h(j["skR"])
+            self.pkR = x25519(skR, b"\x09" + bytes(31)) if self.suite == 2 else even(*public(u(skR)))
+            assert self.pkR[-32:] == h(j["pkRm"])[-32:] and self.pkR[:33][-32:] == self.slot[1 if self.scheme == 6 else 0]
         self.kid = self.serial[4:] if self.compact else self.serial
         self.tag = 8 if self.compact else 16
 
@@ -53,19 +78,27 @@ class Product:
     def signed(self, s, ctr, text, extra, sig):
         H = hashlib.sha256(s["info"] + self.pkR + s["head"] + struct.pack(">I", s["boot"]) + ctr.to_bytes(5, "big")).digest()
         tbs = b"\x84\x6ASignature1\x43\xa1\x01\x28" + bstr(H + extra) + bstr(text)
-        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x02" + self.x)
-        key.verify(utils.encode_dss_signature(u(sig[:32]), u(sig[32:])), tbs, ec.ECDSA(hashes.SHA256()))
+        verify(self.x, sig, tbs)
         return text + sig
 
-    def open_hpke(self, f, data, extra):
+    def encap(self, f):
+        """enc, its 32 bytes on the air, dh, number of the KEM"""
+        if self.suite == 2:
+            sk = mac(self.secret or bytes(32), b"fl1 eph", struct.pack(">I", f["boot"]), b"\0", bytes.fromhex(f["rng32"]))
+            enc = x25519(sk, b"\x09" + bytes(31))
+            return enc, enc, x25519(sk, self.pkR), b"\x00\x20"
         d = ephemeral(self.secret, f["boot"], bytes.fromhex(f["rng32"]))
         enc = even(*public(d))
+        return enc, enc[1:33], ecdh(d, self.pkR), b"\x00\x10"
+
+    def open_hpke(self, f, data, extra):
+        enc, x, dh, kem = self.encap(f)
         name = self.kid if self.scheme == 1 else self.epoch
         info = b"fl1" + bytes([self.suite, self.scheme]) + self.fleet + (self.serial if self.scheme == 1 else self.epoch)
-        psk = mac(self.secret, b"fl1 psk", enc[1:33]) if self.psk else b""
-        export = exporter(ecdh(d, self.pkR), enc, self.pkR, info, psk, self.serial if psk else b"")
+        psk = mac(self.secret, b"fl1 psk", x) if self.psk else b""
+        export = exporter(dh, enc, self.pkR, info, psk, self.serial if psk else b"", kem)
         s = {k: export(b"fl1 " + k.encode(), n) for k, n in (("key", 16), ("iv", 13), ("sid", 8), ("dkey", 16), ("div", 13))}
-        s.update(boot=f["boot"], info=info, head=bytes([OPEN[self.scheme] | (8 if self.compact else 0)]) + name + enc[1:33])
+        s.update(boot=f["boot"], info=info, head=bytes([OPEN[self.scheme] | (8 if self.compact else 0)]) + name + x)
         boot3, text = struct.pack(">I", f["boot"])[1:], data
         if self.scheme == 2:
             text = self.kid + data
@@ -73,7 +106,7 @@ class Product:
             text = self.kid + boot3 + (self.x if self.scheme == 8 else b"") + data
             text = self.signed(s, 0, text, extra, bytes.fromhex(f["sig64"]))
         frame = seal(s["key"], s["iv"], 0, self.tag, s["head"], extra, text)
-        return frame, s, cose(frame, len(s["head"]), self.tag, [(4, name), (0x23, enc[1:33])])
+        return frame, s, cose(frame, len(s["head"]), self.tag, [(4, name), (0x23, x)])
 
     def open_rsa(self, f, data, extra):
         n, e = u(bytes.fromhex(self.j["rsa_n"])), u(bytes.fromhex(self.j["rsa_e4"]))
@@ -140,6 +173,26 @@ def check(p):
     return len(p.j["frames"])
 
 
+def check_rotates(fleet):
+    image = bytes.fromhex(fleet["image"])
+    slot = [image[32 + 32 * i:64 + 32 * i] for i in range(4)]
+    ra = {2: (1, 2), 3: (2,), 6: (2,), 8: (2,)}[fleet["scheme"]]
+    for f in fleet["frames"]:
+        x, sig = bytes.fromhex(f["x32"]), bytes.fromhex(f["frame"])[34:]
+        epoch = bytes([f["epoch1"]]) if f["epoch1"] < 24 else b"\x18" + bytes([f["epoch1"]])
+        key = b"\xA3\1\1\x20\4\x21" + bstr(x) if fleet["suite"] == 2 else b"\xA4\1\2\x20\1\x21" + bstr(x) + b"\x22\xF4"
+        payload = b"\xA2\1" + epoch + b"\2" + key
+        aad = b"fl1 rotate" + bytes([f["v"], fleet["suite"]]) + image[16:18]
+        tbs = b"\x84\x6ASignature1\x43\xA1\x01\x28" + bstr(aad) + bstr(payload)
+        assert tbs.hex() == f["sig_structure"] and f["frame"] == (bytes([0x80 + f["v"], f["epoch1"]]) + x + sig).hex()
+        verify(slot[ra[f["v"]]], sig, tbs)
+        low = sig[:32] + min(u(sig[32:]), N - u(sig[32:])).to_bytes(32, "big")
+        assert f["cose"] == (b"\x84\x43\xA1\x01\x28\xA0" + bstr(payload) + bstr(low)).hex()
+    return len(fleet["frames"])
+
+
 if __name__ == "__main__":
-    count = sum(check(Product(j)) for path in sys.argv[1:] for j in json.load(open(path)).get("products", []))
+    files = [json.load(open(path)) for path in sys.argv[1:]]
+    count = sum(check(Product(j)) for file in files for j in file.get("products", []))
+    count += sum(check_rotates(j) for file in files for j in file.get("fleets", []))
     print(count, "frames agree")

@@ -44,8 +44,8 @@ def labeled_expand(suite, prk, label, info, length):
     return expand(prk, struct.pack(">H", length) + b"HPKE-v1" + suite + label + info, length)
 
 
-def exporter(dh, enc, pkR, info, psk, psk_id):
-    kem, suite = b"KEM\x00\x10", b"HPKE\x00\x10\x00\x01\xff\xff"
+def exporter(dh, enc, pkR, info, psk, psk_id, kem_id=b"\x00\x10"):
+    kem, suite = b"KEM" + kem_id, b"HPKE" + kem_id + b"\x00\x01\xff\xff"
     shared = labeled_expand(kem, labeled_extract(kem, b"", b"eae_prk", dh), b"shared_secret", enc + pkR, 32)
     context = (b"\x01" if psk else b"\x00") + labeled_extract(suite, b"", b"psk_id_hash", psk_id) \
         + labeled_extract(suite, b"", b"info_hash", info)
