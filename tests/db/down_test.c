@@ -1,5 +1,6 @@
 #include "tests/db/schemes.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "db/down.h"
@@ -91,6 +92,46 @@ static void test_two_processes_never_draw_the_same_counter(void **state)
         assert_int_equal(status, 0);
     }
     assert_int_equal(next(b, b->r, &f), 2 * EACH + 1);
+}
+
+/* A server that draws counters until it is killed; what it writes is what it would seal with. */
+static void draw(struct bench *b, const struct frame_row *f, int out)
+{
+    struct registry *r;
+    uint8_t ctr;
+
+    if (registry_open(&r, b->path, REGISTRY_WRITE, &b->e) != ERR_OK)
+        _exit(1);
+    for (int n = 0; n < 16; n++)
+        if (registry_down_next(r, f, &ctr, &b->e) != ERR_OK || write(out, &ctr, 1) != 1)
+            _exit(2);
+    for (;;) /* the killer is slow */
+        (void)pause();
+}
+
+static void test_no_counter_comes_again_after_a_kill(void **state)
+{
+    struct bench *b = *state;
+    const struct frame_row f = frame(done(b, 1), 1, 0x11, 0, 1);
+    uint8_t last = 0, ctr;
+    int p[2], status;
+
+    for (int life = 1; life <= 12; life++) {
+        assert_int_equal(pipe(p), 0);
+        const pid_t pid = fork();
+        if (pid == 0)
+            draw(b, &f, p[1]);
+        (void)close(p[1]);
+        for (int seen = 0; read(p[0], &ctr, 1) == 1; last = ctr) {
+            assert_true(ctr > last);
+            if (++seen == life % 4 + 1)
+                assert_int_equal(kill(pid, SIGKILL), 0); /* wherever it is by now */
+        }
+        (void)close(p[0]);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status));
+    }
+    assert_true(next(b, b->r, &f) > last);
 }
 
 static void test_after_255_counters_the_session_is_used_up(void **state)
@@ -365,6 +406,7 @@ int main(void)
         T(test_in_schemes_4_and_5_each_boot_counts_for_itself),
         T(test_a_counter_that_was_not_committed_is_still_to_be_had),
         T(test_two_processes_never_draw_the_same_counter),
+        T(test_no_counter_comes_again_after_a_kill),
         T(test_after_255_counters_the_session_is_used_up),
         T(test_what_waits_is_taken_once_in_a_session_in_order),
         T(test_a_frame_of_its_session_long_after_it_was_sent_ends_it),
