@@ -204,11 +204,11 @@ enum err_code key_bind_token(struct hsm_key *k, struct err *e)
 
 /* ---- making ---- */
 
-static enum err_code make(struct hsm_key *k, struct err *e)
+/* id: gets its CKA_ID, drawn for this try alone. */
+static enum err_code make(struct hsm_key *k, uint8_t id[KEY_ID_BYTES], struct err *e)
 {
     CK_MECHANISM m = { CKM_AES_KEY_GEN, NULL, 0 };
     struct hsm *h = k->h;
-    uint8_t id[KEY_ID_BYTES];
     CK_OBJECT_HANDLE o;
     struct template t;
     CK_RV rv;
@@ -219,7 +219,7 @@ static enum err_code make(struct hsm_key *k, struct err *e)
     if (h->module->profile.not_enforced != NULL && pair_of(k->kind) == NULL)
         return err_set(e, &hsm_fault[HSM_NOT_ENFORCED], "C_GenerateKey", NULL, 0, "token '%s': key '%s': %s", h->label,
                        k->label, h->module->profile.not_enforced);
-    if ((rv = h->f->C_GenerateRandom(h->work, id, sizeof id)) != CKR_OK)
+    if ((rv = h->f->C_GenerateRandom(h->work, id, KEY_ID_BYTES)) != CKR_OK)
         return token_fail(h, HSM_CALL, "C_GenerateRandom", rv, e);
     if (pair_of(k->kind) != NULL)
         return pair_make(k, id, e);
@@ -233,6 +233,18 @@ struct want {
     bool may_make, made;
 };
 
+/* SoftHSM2 says CKR_OK to a pair whose public half the disk did not take.  Nobody has used it: what can't be bound right
+ * after its making goes, or it would stand in the way of every later call. */
+static enum err_code make_and_bind(struct hsm_key *k, struct err *e)
+{
+    uint8_t id[KEY_ID_BYTES];
+    enum err_code rc = make(k, id, e);
+
+    if (rc == ERR_OK && (rc = key_bind(k, e)) == ERR_CONFLICT && pair_of(k->kind) != NULL)
+        pair_remove_halves(k->h, id);
+    return rc;
+}
+
 static enum err_code have_step(struct hsm *h, void *io, struct err *e)
 {
     struct want *w = io;
@@ -243,8 +255,8 @@ static enum err_code have_step(struct hsm *h, void *io, struct err *e)
         return rc;
     for (int i = 0; i < (w->k->kind == HSM_RA ? EVEN_TRIES : 1) && rc != ERR_OK && e->fault == &hsm_fault[HSM_KEY_MISSING];
          i++)
-        if ((rc = pair_remove_odd(w->k, e)) == ERR_OK && (rc = make(w->k, e)) == ERR_OK)
-            rc = key_bind(w->k, e);
+        if ((rc = pair_remove_odd(w->k, e)) == ERR_OK)
+            rc = make_and_bind(w->k, e);
     if (rc != ERR_OK)
         return rc;
     w->made = true;

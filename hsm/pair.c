@@ -189,6 +189,21 @@ enum err_code pair_has_mechanisms(const struct hsm_key *k, struct err *e)
     return ERR_OK;
 }
 
+void pair_remove_halves(struct hsm *h, const uint8_t id[KEY_ID_BYTES])
+{
+    CK_OBJECT_HANDLE found[MANY];
+    struct template t = { .n = 0 };
+    CK_ULONG n = 0;
+    struct err none;
+
+    template_flag(&t, CKA_TOKEN, true);
+    template_bytes(&t, CKA_ID, id, KEY_ID_BYTES);
+    if (key_objects(h, &t, found, MANY, &n, &none) != ERR_OK)
+        return;
+    for (CK_ULONG i = 0; i < n; i++)
+        (void)h->f->C_DestroyObject(h->work, found[i]);
+}
+
 enum err_code pair_make(struct hsm_key *k, const uint8_t id[KEY_ID_BYTES], struct err *e)
 {
     struct hsm *h = k->h;
@@ -199,7 +214,10 @@ enum err_code pair_make(struct hsm_key *k, const uint8_t id[KEY_ID_BYTES], struc
     template_public(&pub, k->kind, k->label, id);
     template_token_key(&prv, k->kind, KEY_MADE, &h->module->profile, k->label, id);
     CK_RV rv = h->f->C_GenerateKeyPair(h->work, &m, pub.at, pub.n, prv.at, prv.n, &public, &private);
-    return rv == CKR_OK ? ERR_OK : token_fail(h, HSM_CALL, "C_GenerateKeyPair", rv, e);
+    if (rv == CKR_OK)
+        return ERR_OK;
+    pair_remove_halves(h, id);
+    return token_fail(h, HSM_CALL, "C_GenerateKeyPair", rv, e);
 }
 
 /* ---- an RA key with an odd y ---- */

@@ -35,6 +35,10 @@ enum err_code pair_has_mechanisms(const struct hsm_key *k, struct err *e) __attr
 enum err_code pair_make(struct hsm_key *k, const uint8_t id[KEY_ID_BYTES], struct err *e)
     __attribute__((warn_unused_result));
 
+/* Destroy what a making that failed has left: a private half alone has a value, passes for a key, and stops every later call
+ * for its label.  By its id, which is of that try alone. */
+void pair_remove_halves(struct hsm *h, const uint8_t id[KEY_ID_BYTES]);
+
 /* Destroy the RA keys of k's label whose y is odd: what a cut between making and looking left.  Another kind: nothing. */
 enum err_code pair_remove_odd(struct hsm_key *k, struct err *e) __attribute__((warn_unused_result));
 

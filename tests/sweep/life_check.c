@@ -36,8 +36,8 @@ static enum err_code count_key(void *io, const struct hsm_key_info *k, struct er
 
     (void)e;
     (void)snprintf(prefix, sizeof prefix, "fleet/%u/", s->life->fleet);
-    s->live += strncmp(k->label, prefix, strlen(prefix)) == 0;
-    s->bad = s->bad || k->state != HSM_KEY_WHOLE;
+    s->live += k->state == HSM_KEY_WHOLE && strncmp(k->label, prefix, strlen(prefix)) == 0;
+    s->bad = s->bad || k->state == HSM_KEY_FOREIGN; /* what a cut making left does nothing: hsm.h */
     return ERR_OK;
 }
 

@@ -112,8 +112,14 @@ static enum case_end counted(struct sweep *s, size_t k, struct world *w, const s
 static bool all_seconds(struct sweep *s, size_t k, struct world *w, struct sweep_case c, unsigned stride)
 {
     for (c.second = 1 + (c.point - 1) % stride;; c.second += stride)
-        if (counted(s, k, w, &c) == CASE_NOT_FIRED)
+        switch (counted(s, k, w, &c)) {
+        case CASE_NOT_FIRED:
             return w->shared->told.run[0].fired;
+        case CASE_BROKEN:
+            return false;
+        default:
+            break;
+        }
 }
 
 /* Points go to workers in turn; each ends at its first one without an opportunity. */
@@ -127,7 +133,13 @@ static void all_points(struct sweep *s, size_t k, struct world *w, unsigned vari
 
     c.point = 1 + (variant * 7 + s->seed) % stride + (uint64_t)s->worker * stride; /* not the same points of each variant */
     for (; more; c.point += (uint64_t)s->jobs * stride)
-        more = kind->pairs ? all_seconds(s, k, w, c, stride) : counted(s, k, w, &c) != CASE_NOT_FIRED;
+        if (kind->pairs) {
+            more = all_seconds(s, k, w, c, stride);
+        } else {
+            const enum case_end end = counted(s, k, w, &c);
+
+            more = end != CASE_NOT_FIRED && end != CASE_BROKEN;
+        }
 }
 
 /* ---- at random ---- */
