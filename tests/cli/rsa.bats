@@ -18,8 +18,7 @@ registry() { # registry SQL: on the line's registry
 }
 
 product() { # product CHIP: a board of that kind in slot a, and product p, whose fleet is 1
-    insert_board "$1"
-    sed -i "/^\[slot a\]/a console = $board/usart" "$T/fuseline.conf"
+    insert_board "$1" # without a console, over which it would prove itself again: schemes_demo.bats has one
     fl --json product add p --chip "$1" --scheme session-rsa
     succeeds
 }
@@ -88,6 +87,9 @@ key_at() { # key_at ELF: offset in the file, address in flash of the place for t
     refuses 64 product-option
     fl --json product add p --chip stm32l476 --scheme session-rs
     refuses 64 unknown-scheme "did you mean 'session-rsa'?"
+    "$BUILD/fuseline" init "$T/new" >"$T/init" 2>&1
+    run --separate-stderr "$BUILD/fuseline" -C "$T/new" --json product add p --chip stm32l476 --scheme session-rsa
+    refuses 78 no-rotation-authority "key 'ra'"
     mv "$T/pins/vault.pin" "$T/pins/away"
     rsa
     refuses 77 pin-source
@@ -112,6 +114,8 @@ key_at() { # key_at ELF: offset in the file, address in flash of the place for t
     [ "$(registry "SELECT lower(hex(x)) || label FROM fleet_key")" = "${public}rsa/1/1" ]
     rsa
     prints '"result":"kept"'
+    fl --json product add p --chip stm32l476 --scheme session
+    refuses 80 product-other
     fl --json key retire rsa/1/1 --force --reason "a test" --burn
     succeeds
     registry "DELETE FROM fleet_key; DELETE FROM product" # its number is used
