@@ -5,8 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "db/fault.h"
 #include "db/registry_impl.h"
+#include "protocol/bytes.h"
 
 /* Numbered migrations, applied in order; never edited once released.  The .inc files are the .sql files, a number per byte.
  */
@@ -213,5 +215,9 @@ enum err_code registry_end(struct registry *r, enum err_code rc, struct err *e)
 
 void serial_text(uint64_t serial, char out[17])
 {
-    (void)snprintf(out, 17, "%016llx", (unsigned long long)serial);
+    uint8_t bytes[8];
+
+    put32(bytes, (uint32_t)(serial >> 32));
+    put32(bytes + 4, (uint32_t)serial);
+    hex_encode(bytes, sizeof bytes, out);
 }
