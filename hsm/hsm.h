@@ -57,10 +57,9 @@ const char *hsm_token_label(const struct hsm *h);
 /* ---- token keys, made at a ceremony ---- */
 
 enum hsm_key_kind {
-    HSM_KEK,    /* "kek", AES-256: wraps and unwraps private keys; EXTRACTABLE only with WRAP_WITH_TRUSTED */
-    HSM_MASTER, /* "master/LINE", the server's "down", AES-256: DERIVE by CKM_AES_ECB_ENCRYPT_DATA only; leaves as a KEK does
-                 */
-    HSM_SIGNER, /* P-256: SIGN by CKM_ECDSA; never leaves */
+    HSM_KEK,          /* "kek", AES-256: wraps and unwraps private keys; EXTRACTABLE only with WRAP_WITH_TRUSTED */
+    HSM_MASTER,       /* "master/LINE", "down", AES-256: DERIVE by CKM_AES_ECB_ENCRYPT_DATA only; leaves as a KEK does */
+    HSM_SIGNER,       /* P-256: SIGN by CKM_ECDSA; never leaves */
     HSM_KEK_SECRET,   /* "kek-secret", AES-256: wraps and unwraps the 32-byte secrets of devices; leaves as a KEK does */
     HSM_LOG_SIGNER,   /* "checkpoint", Ed25519: SIGN by CKM_EDDSA; never leaves.  In a token of its own: libp11 0.4.12 finds
                          no key at all in a token that holds an Edwards key */
