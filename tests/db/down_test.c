@@ -148,14 +148,14 @@ static void test_after_255_counters_the_session_is_used_up(void **state)
     queue(b, f.serial, 1);
     refused(b, registry_down_take(b->r, &f, &d, &found, &b->e), DB_DOWN_USED_UP);
     assert_false(found);
-    const struct frame_row later = frame(f.serial, 1, 0x12, 0, 2);
+    struct frame_row later = frame(f.serial, 1, 0x12, 0, 2);
     assert_int_equal(take(b, b->r, &later, &d), 1); /* it waited */
 }
 
 static void test_what_waits_is_taken_once_in_a_session_in_order(void **state)
 {
     struct bench *b = *state;
-    const struct frame_row f = frame(done(b, 1), 1, 0x11, 0, 1), g = frame(f.serial, 1, 0x12, 0, 2);
+    struct frame_row f = frame(done(b, 1), 1, 0x11, 0, 1), g = frame(f.serial, 1, 0x12, 0, 2);
     struct down d;
 
     const uint64_t first = queue(b, f.serial, 0xA1);
@@ -226,7 +226,7 @@ static void test_a_frame_of_its_session_long_after_it_was_sent_ends_it(void **st
     hears(b, &f, false);
     assert_int_equal(waiting(b), 1);
     now_ms += 1;
-    const struct frame_row of_another = frame(f.serial, 1, 0x12, 1, 1);
+    struct frame_row of_another = frame(f.serial, 1, 0x12, 1, 1);
     hears(b, &of_another, false);
     assert_int_equal(waiting(b), 1);
     hears(b, &f, false);
@@ -260,7 +260,7 @@ static void test_once_a_frame_came_again_nothing_of_that_session_ends_it(void **
 static void test_a_late_frame_of_an_older_session_brings_it_nowhere(void **state)
 {
     struct bench *b = *state;
-    const struct frame_row old = frame(done(b, 1), 1, 0x11, 0, 1), late = frame(old.serial, 1, 0x11, 1, 1),
+    struct frame_row old = frame(done(b, 1), 1, 0x11, 0, 1), late = frame(old.serial, 1, 0x11, 1, 1),
                            f = frame(old.serial, 1, 0x12, 0, 2), next = frame(old.serial, 1, 0x12, 1, 2);
     struct down d;
 
