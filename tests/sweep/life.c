@@ -218,7 +218,7 @@ const struct sweep_kind life_kinds[] = {
     KIND("rotate-eio", ROTATED, describe, arm_eio, 97),
     KIND("rotate-enospc", 2 * ROTATED, describe, arm_enospc, 11),
     KIND("rekey-kill", 2, describe_rekey, arm_kill, 1),
-    KIND("rekey-eio", 1, describe_rekey, arm_eio, 41),
-    KIND("rekey-enospc", 2, describe_rekey, arm_enospc, 3),
+    KIND("rekey-eio", 1, describe_rekey, arm_eio, 5),
+    KIND("rekey-enospc", 2, describe_rekey, arm_enospc, 1),
     { .name = NULL },
 };
