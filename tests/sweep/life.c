@@ -156,7 +156,7 @@ static bool is_settled(struct world *w, const struct sweep_case *c, const struct
     return false;
 }
 
-static enum case_end life_case(struct world *w, const struct sweep_case *c, char why[200])
+enum case_end life_case(struct world *w, const struct sweep_case *c, char why[200])
 {
     const unsigned board = is_rekey(c) ? DERIVED : c->variant % ROTATED;
     struct life life = { .rekey = is_rekey(c) };
