@@ -16,4 +16,7 @@ struct life { /* what must have come */
  * device takes it once and never again, and what it sends before and after opens. */
 bool life_holds(struct world *w, void *io, char why[200]);
 
+/* tests/sweep/life.c: the case of a kind "rotate-...", "rekey-..."; its fault is armed by the kind. */
+enum case_end life_case(struct world *w, const struct sweep_case *c, char why[200]);
+
 #endif

@@ -5,7 +5,7 @@
 
 #include "hsm/cryptoki.h"
 #include "hsm/profile.h"
-#include "tests/sweep/world.h"
+#include "tests/sweep/life.h"
 
 void *__real_dlsym(void *so, const char *symbol);
 void *__wrap_dlsym(void *so, const char *symbol);
@@ -218,5 +218,13 @@ const struct sweep_kind pkcs11_kinds[] = {
       .prepare = prepare_made,
       .arm = arm,
       .steps = 1u << STEP_PROOF },
+    { .name = "rotate-pkcs11",
+      .fleets = true,
+      .variants = CODES,
+      .whole_stride = 29,
+      .stride = 240,
+      .describe = describe,
+      .arm = arm,
+      .whole = life_case },
     { 0 },
 };
