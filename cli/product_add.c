@@ -215,7 +215,7 @@ static enum err_code add(struct app *app, struct product *p, struct err *e)
 
     if (rc != ERR_OK)
         return rc;
-    if ((rc = product_keys_find(&keys, app, p, e)) == ERR_OK)
+    if ((rc = product_keys_find(&keys, app, p, e)) == ERR_OK && (rc = product_keys_prepare(&keys, app, p, e)) == ERR_OK)
         rc = add_with_keys(app, &keys, p, e);
     product_keys_close(&keys);
     return rc;

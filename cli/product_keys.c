@@ -135,17 +135,41 @@ static enum err_code record(const struct app *app, struct fleet_key *row, struct
     return rc == ERR_OK ? registry_fleet_key_add(app->registry, row, e) : rc;
 }
 
+static enum err_code make(struct product_keys *k, const struct app *app, const struct product *p, struct fleet_key *row,
+                          struct err *e)
+{
+    enum err_code rc;
+
+    *row = (struct fleet_key){ .fleet = p->fleet, .epoch = p->epoch, .suite = p->suite };
+    (void)snprintf(row->label, sizeof row->label, "%s/%u/%u", p->suite == SUITE_RSA ? "rsa" : "fleet", p->fleet, p->epoch);
+    rc = check_history(app, row->label, e);
+    return rc == ERR_OK ? ensure(k, app, row, e) : rc;
+}
+
+enum err_code product_keys_prepare(struct product_keys *k, const struct app *app, const struct product *p, struct err *e)
+{
+    struct product rehearsal = *p;
+    struct fleet_key row;
+    enum err_code rc;
+
+    if (p->suite != SUITE_RSA)
+        return ERR_OK;
+    if ((rc = registry_batch_begin(app->registry, e)) != ERR_OK)
+        return rc;
+    rc = registry_product_add(app->registry, &rehearsal, e); /* which tells the fleet's number */
+    registry_batch_drop(app->registry);
+    return rc == ERR_OK ? make(k, app, &rehearsal, &row, e) : rc;
+}
+
 enum err_code product_keys_add(struct product_keys *k, const struct app *app, const struct product *p, struct err *e)
 {
-    struct fleet_key row = { .fleet = p->fleet, .epoch = p->epoch, .suite = p->suite };
+    struct fleet_key row;
     enum err_code rc;
 
     if (!slots_need(p, FROM_FLEET))
         return ERR_OK;
-    (void)snprintf(row.label, sizeof row.label, "%s/%u/%u", p->suite == SUITE_RSA ? "rsa" : "fleet", p->fleet, p->epoch);
-    if ((rc = check_history(app, row.label, e)) != ERR_OK || (rc = ensure(k, app, &row, e)) != ERR_OK)
-        return rc;
-    return record(app, &row, e);
+    rc = make(k, app, p, &row, e);
+    return rc == ERR_OK ? record(app, &row, e) : rc;
 }
 
 void product_keys_close(struct product_keys *k)

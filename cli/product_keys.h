@@ -18,6 +18,12 @@ struct product_keys {
 enum err_code product_keys_find(struct product_keys *k, const struct app *app, struct product *p, struct err *e)
     __attribute__((warn_unused_result));
 
+/* An RSA key takes seconds to make, and a batch keeps everybody else from writing: it is made before, for the fleet that the
+ * product is going to be; nothing is recorded.  Should another product take that number meanwhile, the key is that one's, or
+ * the next one's.  Of other suites: nothing is done. */
+enum err_code product_keys_prepare(struct product_keys *k, const struct app *app, const struct product *p, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* In one batch with the product's row, whose fleet is chosen by then: the fleet's first key, made or found, its row, and the
  * log's word of it.  A cut leaves a key without a row, which the repeat takes. */
 enum err_code product_keys_add(struct product_keys *k, const struct app *app, const struct product *p, struct err *e)
