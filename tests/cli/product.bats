@@ -254,26 +254,3 @@ of() { # of SCHEME NAME OPTION...: an l476 product of that scheme
     fl --json key list --role server
     [[ $output != *fleet/* ]] || show
 }
-
-@test "identity and signup seal to X25519 too, by a name of its own; no other scheme does" {
-    fl key new --ra
-    fl key new --backup-ra
-    local s
-    for s in sealed sealed-fleet session secret derived; do
-        of $s-x25519 p
-        refuses 64 unknown-scheme "'$s-x25519'"
-    done
-    fl --json product list
-    [ -z "$output" ]
-    of identity-x25519 p
-    succeeds
-    prints '"result":"added"' '"scheme":"identity-x25519"' '"suite":2'
-    of identity p
-    [ "$status" = 80 ] || show
-    of signup-x25519 q
-    succeeds
-    fl --json key list --role server
-    [ "$(grep -c '"kind":"fleet-x25519"' <<<"$output")" = 2 ] || show
-    fl reconcile
-    succeeds
-}

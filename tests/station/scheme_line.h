@@ -243,10 +243,11 @@ static inline int up(void **state)
 {
     const struct kind *kind = *state;
     const struct scheme *s = scheme_by_id(kind->device->id);
-    const bool is_rsa = kind->device->suite == SUITE_RSA;
-    struct fleet_key k = { .fleet = 1, .epoch = 1, .suite = kind->device->suite };
+    const uint8_t suite = kind->device->suite[0];
+    const bool is_rsa = suite == SUITE_RSA;
+    struct fleet_key k = { .fleet = 1, .epoch = 1, .suite = suite };
     struct product p = { .scheme = s->id,
-                         .suite = kind->device->suite,
+                         .suite = suite,
                          .fleet = 1,
                          .model = 7,
                          .policy = (uint16_t)(POLICY_NVM_REQUIRED | kind->policy),

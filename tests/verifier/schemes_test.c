@@ -17,23 +17,18 @@ static const struct kind kinds[] = {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-/* The claim of each kind, in a registry of its own; then of those that have it, in suite 2. */
+/* The claim of each kind, in a registry of its own. */
 static void each(void (*claim)(struct board *b))
 {
-    for (size_t n = 0; n < 2 * KINDS; n++) {
-        const size_t i = n % KINDS;
+    for (size_t i = 0; i < KINDS; i++) {
         struct board b;
-        site.x25519 = n >= KINDS;
-        if (site.x25519 && kinds[i].device->suite[1] == 0)
-            continue;
-        if (n > 0) {
+        if (i > 0) {
             (void)site_down(NULL);
             (void)site_up(NULL);
         }
         one_board(&b, &kinds[i]);
         claim(&b);
     }
-    site.x25519 = false;
 }
 
 static bool is_boot(const struct board *b)

@@ -1,0 +1,40 @@
+#!/usr/bin/env bats
+# product add of schemes that seal to X25519.  Apart from product.bats, which runs under sanitizers: SoftHSM2 forgets a
+# string of OpenSSL's at each use of an X25519 key (docs/hsm.md).
+
+setup() {
+    source "$BATS_TEST_DIRNAME/line.bash"
+    begin
+    line
+}
+
+teardown() {
+    end
+}
+
+of() { # of SCHEME NAME OPTION...: an l476 product of that scheme
+    fl --json product add "$2" --chip stm32l476 --scheme "$1" "${@:3}"
+}
+
+@test "identity and signup seal to X25519 too, by a name of its own; no other scheme does" {
+    fl key new --ra
+    fl key new --backup-ra
+    local s
+    for s in sealed sealed-fleet session secret derived; do
+        of $s-x25519 p
+        refuses 64 unknown-scheme "'$s-x25519'"
+    done
+    fl --json product list
+    [ -z "$output" ]
+    of identity-x25519 p
+    succeeds
+    prints '"result":"added"' '"scheme":"identity-x25519"' '"suite":2'
+    of identity p
+    [ "$status" = 80 ] || show
+    of signup-x25519 q
+    succeeds
+    fl --json key list --role server
+    [ "$(grep -c '"kind":"fleet-x25519"' <<<"$output")" = 2 ] || show
+    fl reconcile
+    succeeds
+}
