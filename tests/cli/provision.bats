@@ -161,7 +161,7 @@ teardown() {
     ctl stats clear
     provision --burn
     verdict REFUSED otp-foreign 80
-    untouched
+    [ "$(stat_of otp_pulses) $(stat_of erases)" = "0 0" ] # of flash nothing is said: its firmware counts its own start there
     fl audit list
     prints board.refused reason=otp-foreign
 }
