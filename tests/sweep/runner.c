@@ -126,7 +126,7 @@ static bool all_seconds(struct sweep *s, size_t k, struct world *w, struct sweep
 static void all_points(struct sweep *s, size_t k, struct world *w, unsigned variant)
 {
     const struct sweep_kind *kind = s->kind[k];
-    const unsigned whole = kind->whole_stride != 0 ? kind->whole_stride : 1;
+    const unsigned whole = kind->whole_stride != 0 && !s->all ? kind->whole_stride : 1;
     const unsigned stride = s->stride == 1 ? whole : kind->stride != 0 ? kind->stride : s->stride;
     struct sweep_case c = { .kind = kind, .variant = variant, .seed = s->seed };
     bool more = true;
