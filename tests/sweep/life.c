@@ -208,9 +208,10 @@ static void arm_enospc(struct world *w, const struct sweep_case *c, struct told 
     syscalls_arm(w, c, c->variant < (is_rekey(c) ? 1 : ROTATED) ? FAIL_ONCE : FAIL_ON, CALL_SPACE, ENOSPC);
 }
 
-#define KIND(n, v, d, a, s)                                                                                      \
-    {                                                                                                            \
-        .name = n, .fleets = true, .variants = v, .describe = d, .arm = a, .whole = life_case, .whole_stride = s \
+#define KIND(n, v, d, a, s)                                                                                       \
+    {                                                                                                             \
+        .name = n, .fleets = true, .variants = v, .describe = d, .arm = a, .whole = life_case, .whole_stride = s, \
+        .stride = 30 * s                                                                                          \
     }
 
 const struct sweep_kind life_kinds[] = {

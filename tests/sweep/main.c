@@ -1,4 +1,4 @@
-/* tests/sweep - see sweep.h.  usage: sweep [--sample] [--tap] [--jobs N] [--kind NAME ...] [--cases N] [--seed S]
+/* tests/sweep - see sweep.h.  usage: sweep [--sample] [--tap] [--jobs N] [--kind NAME [--all]] [--cases N] [--seed S]
  *        sweep --kind NAME --variant V --point P [--second Q] [--seed S]      one case, with all it says */
 #include <getopt.h>
 #include <stdio.h>
@@ -227,10 +227,10 @@ static bool count_only(struct sweep *s, const struct options *o)
 static void options(int argc, char *argv[], struct options *o, struct sweep *s)
 {
     static const struct option known[] = {
-        { "sample", 0, NULL, 's' },  { "tap", 0, NULL, 't' },     { "jobs", 1, NULL, 'j' },   { "kind", 1, NULL, 'k' },
-        { "variant", 1, NULL, 'v' }, { "point", 1, NULL, 'p' },   { "second", 1, NULL, 'q' }, { "seed", 1, NULL, 'S' },
-        { "cases", 1, NULL, 'c' },   { "stride", 1, NULL, 'r' },  { "json", 1, NULL, 'J' },   { "keep", 0, NULL, 'K' },
-        { "units", 1, NULL, 'u' },   { "serials", 1, NULL, 'n' }, { NULL, 0, NULL, 0 },
+        { "sample", 0, NULL, 's' },  { "tap", 0, NULL, 't' },    { "jobs", 1, NULL, 'j' },    { "kind", 1, NULL, 'k' },
+        { "variant", 1, NULL, 'v' }, { "point", 1, NULL, 'p' },  { "second", 1, NULL, 'q' },  { "seed", 1, NULL, 'S' },
+        { "cases", 1, NULL, 'c' },   { "stride", 1, NULL, 'r' }, { "all", 0, NULL, 'a' },     { "json", 1, NULL, 'J' },
+        { "keep", 0, NULL, 'K' },    { "units", 1, NULL, 'u' },  { "serials", 1, NULL, 'n' }, { NULL, 0, NULL, 0 },
     };
     int opt;
 
@@ -268,6 +268,9 @@ static void options(int argc, char *argv[], struct options *o, struct sweep *s)
         case 'r':
             s->stride = (unsigned)n;
             break;
+        case 'a':
+            s->all = true;
+            break;
         case 'J':
             o->json = optarg;
             break;
@@ -282,7 +285,7 @@ static void options(int argc, char *argv[], struct options *o, struct sweep *s)
             break;
         default:
             fprintf(stderr,
-                    "usage: %s [--sample] [--tap] [--jobs N] [--kind NAME] [--cases N] [--seed S] [--json FILE]\n"
+                    "usage: %s [--sample] [--tap] [--jobs N] [--kind NAME [--all]] [--cases N] [--seed S] [--json FILE]\n"
                     "       %s --kind NAME --variant V --point P [--second Q] [--seed S] [--keep]\n",
                     argv[0], argv[0]);
             exit(64);

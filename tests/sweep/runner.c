@@ -111,22 +111,23 @@ static enum case_end counted(struct sweep *s, size_t k, struct world *w, const s
 /* Its first fault is always at c.point; false: that one found no opportunity. */
 static bool all_seconds(struct sweep *s, size_t k, struct world *w, struct sweep_case c, unsigned stride)
 {
-    for (c.second = 1 + (c.point - 1) % stride;; c.second += stride)
-        switch (counted(s, k, w, &c)) {
-        case CASE_NOT_FIRED:
+    for (c.second = 1 + (c.point - 1) % stride;; c.second += stride) {
+        const enum case_end end = counted(s, k, w, &c);
+
+        if (end == CASE_NOT_FIRED)
             return w->shared->told.run[0].fired;
-        case CASE_BROKEN:
+        if (end == CASE_BROKEN)
             return false;
-        default:
-            break;
-        }
+        if (!w->shared->told.run[1].fired) /* violated before it: so it is at every second point */
+            return true;
+    }
 }
 
 /* Points go to workers in turn; each ends at its first one without an opportunity. */
 static void all_points(struct sweep *s, size_t k, struct world *w, unsigned variant)
 {
     const struct sweep_kind *kind = s->kind[k];
-    const unsigned whole = kind->whole_stride != 0 ? kind->whole_stride : 1;
+    const unsigned whole = kind->whole_stride != 0 && !s->all ? kind->whole_stride : 1;
     const unsigned stride = s->stride == 1 ? whole : kind->stride != 0 ? kind->stride : s->stride;
     struct sweep_case c = { .kind = kind, .variant = variant, .seed = s->seed };
     bool more = true;

@@ -17,6 +17,7 @@ struct sweep {
     struct kind_stats *stats; /* [n], shared */
     unsigned jobs, worker;
     unsigned stride; /* every stride-th point of a kind that says nothing; 1: all */
+    bool all;        /* whatever a kind's whole_stride */
     uint64_t random; /* so many cases drawn at random; 0: all points in order */
     uint64_t seed;
     char root[64]; /* of all worlds, on a memory disk */

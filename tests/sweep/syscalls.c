@@ -324,6 +324,7 @@ const struct sweep_kind syscall_kinds[] = {
       .arm = arm_kill,
       .after = spare,
       .steps = WRITING | 1 << STEP_CHIP_KEY,
-      .whole_stride = 9 },
+      .whole_stride = 9,
+      .stride = 240 },
     { .name = NULL },
 };
