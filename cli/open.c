@@ -14,7 +14,7 @@
 #include "verifier/verifier.h"
 
 /* Answers that wait for the commit of their transaction: as many as one read brought, at most so many, or for so long. */
-enum { HELD_MAX = 256, HELD_MS = 50 };
+enum { HELD_MAX = 1024, HELD_MS = 50 };
 
 struct held {
     bool batch; /* a transaction is open */
