@@ -188,6 +188,13 @@ enum err_code pair_has_mechanisms(const struct hsm_key *k, struct err *e)
     return ERR_OK;
 }
 
+enum err_code hsm_can(struct hsm *h, enum hsm_key_kind kind, struct err *e)
+{
+    const struct hsm_key none = { .h = h, .kind = kind, .label = "any" };
+
+    return pair_has_mechanisms(&none, e);
+}
+
 enum err_code pair_make(struct hsm_key *k, const uint8_t id[KEY_ID_BYTES], struct err *e)
 {
     struct hsm *h = k->h;
