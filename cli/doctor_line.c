@@ -28,6 +28,7 @@ struct keys { /* of one role's token */
     struct seen master;
     bool open; /* the two below were looked for */
     struct seen signer;
+    bool wants_x25519; /* a product of suite 2 is there */
     uint8_t pk[32];
 };
 
@@ -107,12 +108,14 @@ static void check_token(struct doctor *d, enum role role, struct keys *keys)
     enum err_code rc = token_open(d->app, role, false, &h, &e);
     if (rc == ERR_OK && keks_here)
         keys->has = (rc = keks_find(h, keys->kcv, &e)) == ERR_OK;
+    if (rc == ERR_OK && keys->wants_x25519)
+        rc = hsm_can(h, HSM_FLEET_X25519, &e);
     if (rc == ERR_OK) {
         const char *ignored = hsm_not_enforced(h);
 
-        (void)snprintf(detail, sizeof detail, "'%s', logged in, mechanisms of %s%s%s%s", hsm_token_label(h), hsm_profile(h),
-                       keks_here ? ", KEKs are right" : "", ignored != NULL ? ", not enforced by the module: " : "",
-                       ignored != NULL ? ignored : "");
+        (void)snprintf(detail, sizeof detail, "'%s', logged in, mechanisms of %s%s%s%s%s", hsm_token_label(h),
+                       hsm_profile(h), keys->wants_x25519 ? ", with X25519" : "", keks_here ? ", KEKs are right" : "",
+                       ignored != NULL ? ", not enforced by the module: " : "", ignored != NULL ? ignored : "");
     }
     if (rc == ERR_OK)
         look_for_keys(d, role, h, keys);
@@ -238,6 +241,8 @@ void doctor_line(struct doctor *d)
         return;
     memset(keys, 0, sizeof keys);
     check_registry(d, schemes);
+    for (uint8_t scheme = 1; scheme <= SCHEME_MAX; scheme++)
+        keys[ROLE_SERVER].wants_x25519 |= (schemes[scheme] >> SUITE_X25519_CCM & 1) != 0;
     for (enum role r = 0; r < ROLES && !interrupt_requested(); r++)
         check_token(d, r, &keys[r]);
     if (keys[ROLE_LINE].has && keys[ROLE_SERVER].has)

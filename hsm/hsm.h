@@ -80,6 +80,9 @@ enum err_code hsm_key_ensure(struct hsm *h, enum hsm_key_kind kind, const char *
                              struct err *e);
 /* As above, but never makes one: ERR_UNAVAILABLE when absent. */
 enum err_code hsm_key_find(struct hsm *h, enum hsm_key_kind kind, const char *label, struct hsm_key **out, struct err *e);
+/* Could hsm_key_ensure make a pair of that kind in this module?  By its mechanisms, and for X25519 by a self-test with
+ * session keys.  ERR_UNAVAILABLE hsm-mechanism: what it lacks. */
+enum err_code hsm_can(struct hsm *h, enum hsm_key_kind kind, struct err *e);
 void hsm_key_free(
     struct hsm_key *k); /* destroys session objects, forgets token objects; NULL is fine, also after hsm_close */
 

@@ -204,6 +204,13 @@ void pair_remove_halves(struct hsm *h, const uint8_t id[KEY_ID_BYTES])
         (void)h->f->C_DestroyObject(h->work, found[i]);
 }
 
+enum err_code hsm_can(struct hsm *h, enum hsm_key_kind kind, struct err *e)
+{
+    const struct hsm_key none = { .h = h, .kind = kind, .label = "any" };
+
+    return pair_has_mechanisms(&none, e);
+}
+
 enum err_code pair_make(struct hsm_key *k, const uint8_t id[KEY_ID_BYTES], struct err *e)
 {
     struct hsm *h = k->h;

@@ -37,4 +37,6 @@ of() { # of SCHEME NAME OPTION...: an l476 product of that scheme
     [ "$(grep -c '"kind":"fleet-x25519"' <<<"$output")" = 2 ] || show
     fl reconcile
     succeeds
+    fl doctor
+    prints "mechanisms of softhsm2, with X25519"
 }

@@ -51,6 +51,8 @@ epoch_is_heard() { # epoch_is_heard N: an OPEN of that epoch, and DATA behind it
     fl --json key show fleet/1/1
     prints '"kind":"fleet-x25519"'
     u=$(value public)
+    fl doctor
+    prints "ok    firmware identity-x25519-$chip"
     provision meter a
     verdict PASS done 0
     serial=$(value serial)

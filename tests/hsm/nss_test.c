@@ -87,6 +87,8 @@ static void test_nss_can_keep_no_key_of_a_fleet_and_none_is_left(void **state)
     }
     assert_fault(hsm_key_ensure(h, HSM_FLEET_X25519, "u", &k, NULL, &e), HSM_MECHANISM);
     assert_non_null(strstr(e.subject, "CKM_EC_MONTGOMERY_KEY_PAIR_GEN"));
+    assert_fault(hsm_can(h, HSM_FLEET_X25519, &e), HSM_MECHANISM);
+    assert_non_null(strstr(e.subject, "X25519"));
     hsm_close(h);
 }
 
