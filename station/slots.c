@@ -29,7 +29,9 @@ struct slot_rule slot_rule(const struct product *p, unsigned slot)
 
     if (s == NULL || slot >= SLOTS || ((s->policy & POLICY_PSK) != 0 && slot == s->secret && (p->policy & POLICY_PSK) == 0))
         return none;
-    return p->suite == SUITE_RSA ? session_rsa[slot] : (p->injected ? injected : rules)[p->scheme - 1][slot];
+    if (p->suite == SUITE_RSA)
+        return session_rsa[slot];
+    return p->injected ? injected[p->scheme - 1][slot] : rules[p->scheme - 1][slot];
 }
 
 bool slots_line_has_secret(const struct product *p)

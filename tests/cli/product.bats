@@ -18,7 +18,7 @@ add() { # add NAME OPTION...: an l476 product
 @test "added, listed, shown; with what its lock protects and what not" {
     add sensor-1 --psk --lock 2 --model 65535 --serials 100-0xff
     succeeds
-    prints '{"product":"sensor-1","chip":"stm32l476","scheme":"sealed","psk":true,"lock":2,"fleet":1,"model":65535,' \
+    prints '{"product":"sensor-1","chip":"stm32l476","scheme":"sealed","suite":1,"psk":true,"lock":2,"fleet":1,"model":65535,' \
         '"serial_first":"00000064","serial_last":"000000ff"' '"result":"added"' '"lock_protects":"RDP level 2: '
     local shown=${output%,\"result\"*}
     fl --json product show sensor-1

@@ -261,7 +261,7 @@ static void test_a_late_frame_of_an_older_session_brings_it_nowhere(void **state
 {
     struct bench *b = *state;
     struct frame_row old = frame(done(b, 1), 1, 0x11, 0, 1), late = frame(old.serial, 1, 0x11, 1, 1),
-                           f = frame(old.serial, 1, 0x12, 0, 2), next = frame(old.serial, 1, 0x12, 1, 2);
+                     f = frame(old.serial, 1, 0x12, 0, 2), next = frame(old.serial, 1, 0x12, 1, 2);
     struct down d;
 
     queue(b, old.serial, 0xA1);

@@ -356,7 +356,9 @@ bool world_product(struct world *w, const struct world_board *b, char why[200])
                      scheme,
                      (char[]){ "--lock" },
                      b->lock == 1 ? (char[]){ "1" } : (char[]){ "0" },
-                     b->psk ? (char[]){ "--psk" } : NULL,
+                     b->psk      ? (char[]){ "--psk" }
+                     : w->fleets ? (char[]){ "--two-way" } /* they shall hear of their new keys */
+                                 : NULL,
                      NULL };
 
     (void)snprintf(name, sizeof name, "%s", b->product);
