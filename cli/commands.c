@@ -6,7 +6,7 @@ extern const struct cmd cmd_provision, cmd_device_list, cmd_device_show;
 extern const struct cmd cmd_recover, cmd_reconcile, cmd_status;
 extern const struct cmd cmd_open, cmd_serve, cmd_frame_expand, cmd_audit_list;
 extern const struct cmd cmd_key_list, cmd_key_show, cmd_key_new, cmd_key_certify, cmd_key_retire;
-extern const struct cmd cmd_rotate_status, cmd_rotate, cmd_rekey;
+extern const struct cmd cmd_rotate_status, cmd_rotate, cmd_key_rotate, cmd_rekey;
 extern const struct cmd cmd_relay;
 extern const struct cmd cmd_down_send, cmd_down_list, cmd_down_cancel;
 extern const struct cmd cmd_chip_list, cmd_chip_show;
@@ -21,7 +21,7 @@ const struct cmd *const cmds[] = {
     &cmd_down_send,     &cmd_down_list,    &cmd_down_cancel,                   /* what goes there */
     &cmd_relay,                                                                /* the way there */
     &cmd_key_list,      &cmd_key_show,     &cmd_key_new,      &cmd_key_retire, /* the tokens */
-    &cmd_key_certify,                                                          /* and what `serve` shows */
+    &cmd_key_rotate,    &cmd_key_certify,                                      /* and what `serve` shows */
     &cmd_rotate_status, &cmd_rotate,       &cmd_rekey, /* keys over a lifetime; two words before their first alone */
     &cmd_chip_list,     &cmd_chip_show,                /* the bench */
     &cmd_otp_show,      &cmd_otp_read,     &cmd_otp_plan,     &cmd_otp_burn,

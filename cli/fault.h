@@ -84,9 +84,10 @@ enum cli_fault_id {
     CLI_NO_RA,
     CLI_NO_BACKUP_RA,
     CLI_NO_MASTER,
-    CLI_NO_ROTATION,  /* of that scheme or suite */
-    CLI_NO_AUTHORITY, /* the product names none */
-    CLI_RA_OTHER,     /* the vault's is not the one in the devices */
+    CLI_NO_ROTATION,     /* of that scheme or suite */
+    CLI_NO_KEY_ROTATION, /* of that key */
+    CLI_NO_AUTHORITY,    /* the product names none */
+    CLI_RA_OTHER,        /* the vault's is not the one in the devices */
     CLI_EPOCH_NOT_NEXT,
     CLI_ROTATE_UNVERIFIED,
     CLI_NO_REKEY,     /* of that scheme */

@@ -8,6 +8,7 @@
 #include "cli/rotation.h"
 #include "cli/token.h"
 #include "cli/ui/report.h"
+#include "db/fault.h"
 #include "protocol/scheme.h"
 
 enum { DAYS_MAX = 36500 };
@@ -31,19 +32,40 @@ static enum err_code counted(const struct app *app, enum opt_id id, const char *
 
 static enum err_code take(const struct app *app, struct wish *w, struct err *e)
 {
-    unsigned long fleet = 0, epoch = 0, days = 0;
+    unsigned long fleet = 0, epoch = 0;
     enum err_code rc = counted(app, OPT_FLEET, "fleet", UINT16_MAX, &fleet, e);
 
     if (rc == ERR_OK && app->opt[OPT_EPOCH] != NULL)
         rc = counted(app, OPT_EPOCH, "epoch", UINT8_MAX, &epoch, e);
-    if (rc == ERR_OK && app->opt[OPT_DEADLINE] != NULL)
-        rc = options_number(app, OPT_DEADLINE, DAYS_MAX, &days, e);
-    if (rc != ERR_OK)
-        return rc;
-    *w = (struct wish){ (uint16_t)fleet, (uint8_t)epoch, app->opt[OPT_BACKUP_RA] != NULL, "" };
-    if (app->opt[OPT_DEADLINE] != NULL)
-        epoch_deadline(days, w->deadline);
+    *w = (struct wish){ .fleet = (uint16_t)fleet, .only = (uint8_t)epoch };
+    return rc;
+}
+
+/* fleet/F/N, as `key list` shows it: to the epoch behind N, so that repeated it does nothing. */
+static enum err_code take_label(const struct app *app, struct wish *w, struct err *e)
+{
+    const char *label = app->opt[OPT_OPERAND];
+    unsigned fleet = 0, epoch = 0;
+    int end = 0;
+
+    if (sscanf(label, "fleet/%5u/%3u%n", &fleet, &epoch, &end) != 2 || label[end] != '\0' || fleet > UINT16_MAX ||
+        epoch == 0)
+        return err_set(e, &cli_fault[CLI_NO_KEY_ROTATION], "key rotate", NULL, 0, "key '%s'", label);
+    if (epoch >= UINT8_MAX)
+        return err_set(e, &db_fault[DB_EPOCHS_USED_UP], "key rotate", NULL, 0, "key '%s'", label);
+    *w = (struct wish){ .fleet = (uint16_t)fleet, .only = (uint8_t)(epoch + 1) };
     return ERR_OK;
+}
+
+static enum err_code take_terms(const struct app *app, struct wish *w, struct err *e)
+{
+    unsigned long days = 0;
+    enum err_code rc = ERR_OK;
+
+    w->backup = app->opt[OPT_BACKUP_RA] != NULL;
+    if (app->opt[OPT_DEADLINE] != NULL && (rc = options_number(app, OPT_DEADLINE, DAYS_MAX, &days, e)) == ERR_OK)
+        epoch_deadline(days, w->deadline);
+    return rc;
 }
 
 static bool is_one_way(const struct product *p)
@@ -113,21 +135,36 @@ static enum err_code rotate(struct rotation *r, const struct app *app, const str
     return rc;
 }
 
-static enum err_code run(struct app *app, struct err *e)
+static enum err_code go(struct app *app, struct wish *w, struct err *e)
 {
     struct hsm *server = NULL, *vault = NULL;
     const char *result = "plan";
     struct rotation r;
-    struct wish w;
-    enum err_code rc = take(app, &w, e);
+    enum err_code rc = take_terms(app, w, e);
 
     if (rc == ERR_OK && (rc = token_open(app, ROLE_VAULT, true, &vault, e)) == ERR_OK &&
         (rc = token_open(app, ROLE_SERVER, false, &server, e)) == ERR_OK &&
-        (rc = rotate(&r, app, &w, server, vault, &result, e)) == ERR_OK)
-        rc = show(app, &r, &w, result, e);
+        (rc = rotate(&r, app, w, server, vault, &result, e)) == ERR_OK)
+        rc = show(app, &r, w, result, e);
     hsm_close(server);
     hsm_close(vault);
     return rc;
+}
+
+static enum err_code run(struct app *app, struct err *e)
+{
+    struct wish w;
+    enum err_code rc = take(app, &w, e);
+
+    return rc == ERR_OK ? go(app, &w, e) : rc;
+}
+
+static enum err_code run_label(struct app *app, struct err *e)
+{
+    struct wish w;
+    enum err_code rc = take_label(app, &w, e);
+
+    return rc == ERR_OK ? go(app, &w, e) : rc;
 }
 
 static const struct cmd_opt options[] = {
@@ -151,4 +188,25 @@ const struct cmd cmd_rotate = {
     options,
     CMD_RECORDS,
     run,
+};
+
+static const struct cmd_opt label_options[] = {
+    { "LABEL", NULL, OPT_OPERAND, 0, true, "the key to leave: fleet/F/N, as `fuseline key list` shows it", false },
+    { "backup-ra", NULL, OPT_BACKUP_RA, 0, false, "signed by the backup authority, which ends the first one's word", false },
+    { "deadline", "DAYS", OPT_DEADLINE, 0, false, "from now: then the keys before it may go, whoever has them", false },
+    { "burn", NULL, OPT_BURN, 0, false, "really do it: an epoch is used up, and devices will move", false },
+    PIN_SOURCE_OPT("vault"),
+    { 0 },
+};
+
+extern const struct cmd cmd_key_rotate;
+const struct cmd cmd_key_rotate = {
+    "key rotate",
+    "LABEL [--backup-ra] [--deadline DAYS] [--burn] [--pin-source SOURCE]",
+    "give the fleet of that key its next one",
+    "fleet/F/N: the same as `rotate --fleet F` with the epoch behind N.  Of the other keys none has a next one: docs/keys.md says for\n"
+    "each what there is instead.\n",
+    label_options,
+    CMD_RECORDS,
+    run_label,
 };

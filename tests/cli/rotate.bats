@@ -49,6 +49,24 @@ keys() { # keys F: how many keys of that fleet the server token has
     [ "$(ls "$T"/tokens/*/*.object | wc -l)" = "$(ls "$T"/keep/*/*.object | wc -l)" ]
 }
 
+@test "key rotate: the same by the label of the key to leave; repeated it does nothing; other keys have no next one" {
+    fleet 7 2
+    fl key rotate fleet/7/1
+    succeeds
+    prints "plan" "epoch 1 -> 2, signed by ra"
+    fl --json key rotate fleet/7/1 --burn
+    prints '"epoch":2' '"result":"rotated"'
+    fl --json key rotate fleet/7/1 --burn
+    prints '"epoch":2' '"result":"kept"'
+    [ "$(keys 7)" = 2 ]
+    local label
+    for label in ra kek fleet/7 fleet/7/1x fleet/x/1 fleet//1 tls/web rsa/7/1; do
+        fl --json key rotate $label --burn
+        refuses 64 no-key-rotation "'$label'"
+    done
+    [ "$(keys 7)" = 2 ]
+}
+
 @test "of a one-way product it is told that no device will hear" {
     fleet 7 2
     fl rotate --fleet 7
