@@ -454,20 +454,34 @@ static void test_two_processes_never_draw_the_same_serial(void **state)
     struct bench *b = *state;
     enum { EACH = 40 };
 
+    int ready[2], go[2]; /* both have it open before the first draws */
+
     add_product(b, "meter");
     registry_close(b->r);
     b->r = NULL;
+    assert_int_equal(pipe(ready) | pipe(go), 0);
     for (int child = 0; child < 2; child++)
         if (fork() == 0) {
             struct registry *r;
             struct device d;
+            char c = 0;
             bool fresh, ok = registry_open(&r, b->path, REGISTRY_WRITE, &b->e) == ERR_OK;
+            close(go[1]);
+            ok = ok && write(ready[1], &c, 1) == 1;
+            close(ready[1]);
+            ok = ok && read(go[0], &c, 1) == 0;
             for (int i = 0; i < EACH && ok; i++) {
                 uint8_t uid[REG_UID] = { (uint8_t)child, (uint8_t)i };
                 ok = registry_reserve(r, "meter", uid, 1, 1, &d, &fresh, &b->e) == ERR_OK && fresh;
             }
             _exit(ok ? 0 : 1); /* the UNIQUE constraints refuse a serial drawn twice */
         }
+    close(ready[1]);
+    for (char c, n = 0; n < 2 && read(ready[0], &c, 1) == 1; n++)
+        ;
+    close(ready[0]);
+    close(go[0]);
+    close(go[1]);
     for (int child = 0; child < 2; child++) {
         int status;
         assert_true(wait(&status) > 0);
