@@ -263,9 +263,9 @@ console() { # a pseudo-terminal $T/tty, its far end $T/device
     soon has_lines 1 "$H/recorded"
     relay --from /dev/null
     refuses 75 relay-buffer-busy "$T/buffer"
-    exec 9>&-
-    kill $RELAY
+    kill $RELAY # before its source ends, for then it would end by itself
     wait $RELAY
+    exec 9>&-
 }
 
 @test "kill -9 at any moment: every frame arrives, whole; what is sent again is the same bytes" {
