@@ -64,10 +64,11 @@ static enum err_code make_key(struct order *o, struct hsm *server, struct err *e
 {
     uint8_t kcv[3];
     char value[2 * sizeof kcv + 1];
+    bool made = false;
     struct hsm_key *key = NULL;
-    enum err_code rc = hsm_key_ensure(server, HSM_MASTER, verifier_down_key, &key, NULL, e);
+    enum err_code rc = hsm_key_ensure(server, HSM_MASTER, verifier_down_key, &key, &made, e);
 
-    if (rc == ERR_OK && (rc = hsm_key_kcv(key, kcv, e)) == ERR_OK &&
+    if (rc == ERR_OK && made && (rc = hsm_key_kcv(key, kcv, e)) == ERR_OK &&
         (rc = hsm_softhsm_keep(o->app->config->dir, "", e)) == ERR_OK) {
         hex_encode(kcv, sizeof kcv, value);
         rc = registry_event(o->app->registry, "keys.made", (const char *const[]){ verifier_down_key, value, NULL }, e);
@@ -76,7 +77,8 @@ static enum err_code make_key(struct order *o, struct hsm *server, struct err *e
     return rc;
 }
 
-/* Made with the first message.  Within a transaction: two that come at once must not make two keys of one name. */
+/* Made with the first message.  Within a transaction: two that come at once must not make two keys of one name, and
+ * the later of them finds the key, made and told of. */
 static enum err_code ensure_key(struct order *o, struct hsm *server, struct err *e)
 {
     struct hsm_key *key = NULL;
