@@ -82,6 +82,11 @@ proc fl_setup {cpu regs} {
     adapter srst delay 0
     if {[using_jtag]} {
         jtag_ntrst_delay 0
+        rename jtag_init fl_jtag_init
+        proc jtag_init {} {
+            fl_forget_scan
+            fl_jtag_init
+        }
     }
     # Level 3 logs each command with its arguments, level 4 each word that passes: also those that are to be burned.
     if {[regexp {[3-9]} [debug_level]]} {
@@ -94,6 +99,15 @@ proc fl_setup {cpu regs} {
         return 2
     }
     return [expr {![using_jtag]}]
+}
+
+# A link that broke in the middle of a scan has left the TAPs in Shift-DR, with a piece of what may be a write to the OTP in
+# them and the controller open.  OpenOCD begins with five clocks of TMS = 1, whose way from there is Update-DR (IEEE 1149.1,
+# state diagram): the piece would be executed.  Clocks of TMS = 0 fill it with zeros first, which write no memory: a write of
+# 0 to DP or AP register 0.  In any other state they do nothing.  (A cut instruction becomes EXTEST for four clocks; left as
+# it is it may be any.)  SWD has no such way out: there a slot that wires nRST connects under reset, docs/probes.md.
+proc fl_forget_scan {} {
+    catch {runtest 128}
 }
 
 proc fl_attach {} {
