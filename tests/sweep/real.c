@@ -282,13 +282,18 @@ static bool one_case(struct lane *l, const struct options *o, unsigned k, unsign
 
 /* ---- lanes ---- */
 
+static bool is_wanted(const struct options *o, unsigned k)
+{
+    return o->only == NULL || strcmp(o->only, kinds[k].name) == 0;
+}
+
 static void all(struct lane *l, const struct options *o)
 {
     unsigned n = (unsigned)o->seed;
 
     for (unsigned k = 0; k < KINDS; k++)
         for (unsigned p = 0; p < PRODUCTS; p++) {
-            if ((kinds[k].products & 1u << p) == 0 || (o->only != NULL && strcmp(o->only, kinds[k].name) != 0))
+            if ((kinds[k].products & 1u << p) == 0 || !is_wanted(o, k))
                 continue;
             lane_count(l, p);
             for (unsigned i = 0, of = kinds[k].points(l, p); i < of; i++)
@@ -320,7 +325,7 @@ static void soak(struct lane *l, const struct options *o, unsigned lane)
 
         lane_count(l, p);
         of = kinds[k].points(l, p);
-        if (of == 0)
+        if (of == 0 || !is_wanted(o, k))
             i--;
         else
             (void)one_case(l, o, k, p, (unsigned)(draw(&state) % of));
