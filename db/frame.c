@@ -254,7 +254,7 @@ enum err_code registry_fleet_sessions(struct registry *r, uint16_t fleet, const 
     memcpy(high, sid, sid_len);
     rc = sql_query(r->sql, &row, e,
                    "SELECT " COLUMNS
-                   " FROM frame WHERE sid >= ? AND sid <= ? AND (? = 0 OR fleet = ?) ORDER BY n DESC LIMIT ?",
+                   " FROM frame WHERE ctr = 0 AND sid >= ? AND sid <= ? AND (? = 0 OR fleet = ?) ORDER BY n DESC LIMIT ?",
                    "bbiii", low, sizeof low, high, sizeof high, (int64_t)fleet, (int64_t)fleet, (int64_t)SESSIONS_TRIED);
     if (rc != ERR_OK)
         return rc;

@@ -32,7 +32,11 @@ static const char schema_0005[] = {
 #include "db/schema/0005-sqlite.sql.inc"
     0
 };
-static const char *const migrations[] = { schema_0001, schema_0002, schema_0003, schema_0004, schema_0005 };
+static const char schema_0006[] = {
+#include "db/schema/0006-sqlite.sql.inc"
+    0
+};
+static const char *const migrations[] = { schema_0001, schema_0002, schema_0003, schema_0004, schema_0005, schema_0006 };
 enum { SCHEMA = sizeof migrations / sizeof *migrations };
 
 enum { READONLY_ROLLBACK = 776 }; /* SQLITE_READONLY_ROLLBACK: who only reads can't take back what a writer left */

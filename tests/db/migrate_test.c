@@ -132,7 +132,7 @@ static void test_every_row_and_event_is_kept(void **state)
     assert_int_equal(ask(b, "SELECT max(version) FROM fuseline_schema"), 2);
     assert_true(ask(b, "SELECT count(*) FROM frame") > 400 && ask(b, "SELECT count(*) FROM ballast") > 10);
     assert_int_equal(registry_open(&b->r, b->path, REGISTRY_WRITE, &b->e), ERR_OK);
-    assert_int_equal(ask(b, "SELECT max(version) FROM fuseline_schema"), 5);
+    assert_int_equal(ask(b, "SELECT max(version) FROM fuseline_schema"), 6);
     assert_int_equal(unlike_old(b), 0);
     assert_int_equal(differences(b), 0);
     assert_int_equal(ask(b, "SELECT count(*) FROM frame WHERE scheme <> 1 OR fleet <> 1 OR open_boot IS NOT NULL"), 0);
@@ -198,7 +198,7 @@ static void test_two_stations_that_start_at_once_migrate_once(void **state)
         assert_true(wait(&status) > 0);
         assert_int_equal(status, 0);
     }
-    assert_int_equal(ask(b, "SELECT count(*) FROM fuseline_schema"), 5);
+    assert_int_equal(ask(b, "SELECT count(*) FROM fuseline_schema"), 6);
     assert_int_equal(unlike_old(b), 0);
 }
 
