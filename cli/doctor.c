@@ -11,14 +11,23 @@
 #include "cli/ui/report.h"
 #include "flash/fault.h"
 
-static const char *const status_word[] = { [CHECK_OK] = "ok", [CHECK_FAIL] = "FAIL", [CHECK_NONE] = "none" };
-static const char *const status_json[] = { [CHECK_OK] = "ok", [CHECK_FAIL] = "fail", [CHECK_NONE] = "none" };
+static const char *const status_word[] = {
+    [CHECK_OK] = "ok", [CHECK_WARN] = "warn", [CHECK_FAIL] = "FAIL", [CHECK_NONE] = "none"
+};
+static const char *const status_json[] = {
+    [CHECK_OK] = "ok", [CHECK_WARN] = "warn", [CHECK_FAIL] = "fail", [CHECK_NONE] = "none"
+};
+
+static bool has_detail(enum check_status s)
+{
+    return s == CHECK_OK || s == CHECK_WARN;
+}
 
 static void tell_text(const char *slot, const char *what, enum check_status s, const char *detail, const struct err *e)
 {
     printf("%-4s  %s%s%s%s: ", status_word[s], slot != NULL ? "slot " : "", slot != NULL ? slot : "",
            slot != NULL ? " " : "", what);
-    if (s == CHECK_OK) {
+    if (has_detail(s)) {
         puts(detail);
         return;
     }
@@ -36,8 +45,8 @@ void doctor_tell(struct doctor *d, const char *slot, const char *what, enum chec
         return;
     }
     json_t *line = json_pack("{s:s, s:s?, s:s, s:o, s:o}", "check", what, "slot", slot, "status", status_json[s], "detail",
-                             s == CHECK_OK ? report_string(detail) : json_null(), "error",
-                             s == CHECK_OK ? json_null() : report_json(e));
+                             has_detail(s) ? report_string(detail) : json_null(), "error",
+                             has_detail(s) ? json_null() : report_json(e));
     if (d->broken == ERR_OK)
         d->broken = report_object(line, d->e);
     else
@@ -143,9 +152,9 @@ extern const struct cmd cmd_doctor;
 const struct cmd cmd_doctor = {
     "doctor",
     "",
-    "check configuration, OpenOCD, registry, tokens, firmware, and each slot with its board",
+    "check configuration, OpenOCD, registry, tokens, firmware, the server's certificate, and each slot with its board",
     "One line per check: ok, FAIL with cause and hint, or none for a slot without a board or a token without a master or\n"
-    "log signer, which is no failure.\n"
+    "log signer, which is no failure.  warn: the certificate of [serve] ends within 30 days.\n"
     "In a folder without registry and tokens these are not looked for.\n"
     "Resets and halts the boards it finds; writes nothing.  The exit status is that of the worst check.\n",
     options,

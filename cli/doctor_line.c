@@ -30,6 +30,7 @@ struct keys { /* of one role's token */
     struct seen signer;
     bool wants_x25519; /* a product of suite 2 is there */
     uint8_t pk[32];
+    struct doctor_key tls;
 };
 
 /* ---- registry ---- */
@@ -88,6 +89,8 @@ static void look_for_keys(struct doctor *d, enum role role, struct hsm *h, struc
         keys->master.rc = master_find(h, &m, keys->master.kcv, &keys->master.e);
     if (role == ROLE_LOG)
         keys->signer.rc = signer_find(h, keys->signer.kcv, keys->pk, &keys->signer.e);
+    if (role == ROLE_SERVER)
+        doctor_look_for_key(d, h, &keys->tls);
     keys->open = true;
 }
 
@@ -237,9 +240,11 @@ void doctor_line(struct doctor *d)
     struct keys keys[ROLES];
     unsigned schemes[SCHEME_MAX + 1] = { [1] = 1u << SUITE_P256_CCM }; /* sealed: what a first product will be */
 
-    if (is_bench(d->app->config))
-        return;
     memset(keys, 0, sizeof keys);
+    if (is_bench(d->app->config)) {
+        doctor_serve(d, &keys[ROLE_SERVER].tls);
+        return;
+    }
     check_registry(d, schemes);
     for (uint8_t scheme = 1; scheme <= SCHEME_MAX; scheme++)
         keys[ROLE_SERVER].wants_x25519 |= (schemes[scheme] >> SUITE_X25519_CCM & 1) != 0;
@@ -251,5 +256,6 @@ void doctor_line(struct doctor *d)
         check_master(d, &keys[ROLE_LINE].master, &keys[ROLE_SERVER].master);
     if (keys[ROLE_LOG].open)
         check_signer(d, &keys[ROLE_LOG]);
+    doctor_serve(d, &keys[ROLE_SERVER].tls);
     check_firmwares(d, schemes);
 }

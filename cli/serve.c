@@ -10,8 +10,6 @@
 #include "cli/token.h"
 #include "cli/ui/opened.h"
 #include "cli/ui/report.h"
-#include "hsm/fault.h"
-#include "server/fault.h"
 #include "server/http.h"
 #include "server/workers.h"
 
@@ -87,10 +85,7 @@ static enum err_code open_key(struct serving *s, struct err *e)
 
     if (c->key_label == NULL)
         return ERR_OK;
-    rc = hsm_key_find(s->opener.server, HSM_TLS, c->key_label, &s->key, e);
-    if (rc != ERR_OK && e->fault == &hsm_fault[HSM_KEY_MISSING])
-        return err_set(e, &server_fault[SERVER_TLS_KEY], "token", NULL, 0, "token '%s': no key '%s'",
-                       hsm_token_label(s->opener.server), c->key_label);
+    rc = token_serve_key(s->opener.server, c->key_label, &s->key, e);
     return rc == ERR_OK ? tls_token_open(&s->token, &s->tls, c->certificate, s->key, e) : rc;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/fault.h"
 #include "cli/interrupt.h"
 #include "hsm/fault.h"
+#include "server/fault.h"
 
 enum pin_kind { PIN_CONFIGURED, PIN_FILE, PIN_FD };
 
@@ -186,4 +187,14 @@ bool token_pin_is_file(const struct app *app, enum role role)
     const char *given = app->opt[OPT_PIN_SOURCE];
 
     return given != NULL ? strncmp(given, "fd:", 3) != 0 : t->pin_file != NULL || names_pin(t);
+}
+
+enum err_code token_serve_key(struct hsm *server, const char *label, struct hsm_key **out, struct err *e)
+{
+    enum err_code rc = hsm_key_find(server, HSM_TLS, label, out, e);
+
+    if (rc != ERR_OK && e->fault == &hsm_fault[HSM_KEY_MISSING])
+        return err_set(e, &server_fault[SERVER_TLS_KEY], "token", NULL, 0, "token '%s': no key '%s'",
+                       hsm_token_label(server), label);
+    return rc;
 }

@@ -22,6 +22,10 @@ enum err_code token_open(const struct app *app, enum role role, bool main, struc
 /* May token_open be called again and again, by several processes: does the PIN come from a file? */
 bool token_pin_is_file(const struct app *app, enum role role);
 
+/* The key that [serve] names in the server token.  ERR_CONFIG server-tls-key: there is none. */
+enum err_code token_serve_key(struct hsm *server, const char *label, struct hsm_key **out, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* The option for the commands that log in. */
 #define PIN_SOURCE_OPT(role)                                                                                               \
     {                                                                                                                      \

@@ -26,4 +26,7 @@ const struct fault server_fault[SERVER_FAULTS] = {
                            "name another file, or move that one away", FATE_RETRY },
     [SERVER_TLS_NAME] = { "server-tls-name", ERR_USAGE, "a certificate can't have these names",
                           "give 1 to 16 DNS names or addresses, separated by commas", FATE_BY_CODE },
+    [SERVER_TLS_DATE] = { "server-tls-date", ERR_CONFIG, "the server's certificate is over, or not yet valid",
+                          "check this machine's clock, then get a new certificate: `fuseline key certify`, or its authority",
+                          FATE_BY_CODE },
 };

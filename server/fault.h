@@ -18,6 +18,7 @@ enum server_fault_id {
     SERVER_TLS_KEY,   /* the token has no such key */
     SERVER_TLS_THERE, /* the certificate's file is */
     SERVER_TLS_NAME,  /* of a certificate */
+    SERVER_TLS_DATE,  /* it is not valid today */
     SERVER_FAULTS
 };
 

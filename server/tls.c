@@ -61,7 +61,7 @@ static int check_pair(const struct tls_pair *t, const gnutls_datum_t *cert_pem)
     return code;
 }
 
-/* And the fingerprint, by which people know the certificate. */
+/* And the fingerprint, by which people know the certificate, and its dates. */
 static enum err_code check(struct tls_pair *t, const char *certificate, const char *key, struct err *e)
 {
     gnutls_x509_crt_t own = NULL;
@@ -77,8 +77,11 @@ static enum err_code check(struct tls_pair *t, const char *certificate, const ch
              (code = gnutls_x509_crt_import(own, &cert_pem, GNUTLS_X509_FMT_PEM)) < 0 ||
              (code = gnutls_x509_crt_get_fingerprint(own, GNUTLS_DIG_SHA256, digest, &len)) < 0)
         rc = no_pair("certificate", code, certificate, e);
-    else
+    else {
         hex_encode(digest, sizeof digest, t->fingerprint);
+        t->starts = (int64_t)gnutls_x509_crt_get_activation_time(own);
+        t->ends = (int64_t)gnutls_x509_crt_get_expiration_time(own);
+    }
     if (own != NULL)
         gnutls_x509_crt_deinit(own);
     return rc;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -16,6 +17,7 @@ struct tls_pair {
     char *certificate, *key; /* PEM, NUL-terminated; key NULL: it is in a token */
     size_t key_len;
     char fingerprint[65]; /* SHA-256 of the certificate (DER), hexadecimal */
+    int64_t starts, ends; /* of the certificate, RFC 5280 s.4.1.2.5: seconds since 1970, UTC */
 };
 
 /* key NULL: the certificate alone.  ERR_CONFIG: not readable, no PEM, or no pair; ERR_RIGHTS: the key is open to others. */
