@@ -9,6 +9,7 @@
 #include "cli/lifetime.h"
 #include "cli/ui/report.h"
 #include "db/check.h"
+#include "db/down.h"
 
 enum milestone { ISSUED, KEYED, INTENT, BURNED, PROVED, LOCKED, RECORDED, CLOSED, MILESTONES };
 
@@ -26,6 +27,7 @@ struct way { /* what holds, since when; "" what does not */
     struct device d;
     char at[MILESTONES][REG_TIME];
     struct lifetime life;
+    unsigned waiting; /* messages for it, as `down list` shows them */
 };
 
 static void forget_from(struct way *w, enum milestone m)
@@ -54,6 +56,16 @@ static enum err_code follow(void *io, const struct event_row *ev, struct err *e)
     if (m != MILESTONES)
         (void)snprintf(w->at[m], sizeof w->at[m], "%s", at);
     json_decref(o);
+    return ERR_OK;
+}
+
+static enum err_code count_message(void *io, const struct down *d, struct err *e)
+{
+    unsigned *n = io;
+
+    (void)d;
+    (void)e;
+    ++*n;
     return ERR_OK;
 }
 
@@ -95,7 +107,12 @@ static enum err_code show_json(const struct way *w, struct err *e)
         json_decref(o);
         o = NULL;
     }
-    return report_object(lifetime_json(o, &w->life), e);
+    o = lifetime_json(o, &w->life);
+    if (o != NULL && json_object_set_new(o, "down_waiting", json_integer(w->waiting)) != 0) {
+        json_decref(o);
+        o = NULL;
+    }
+    return report_object(o, e);
 }
 
 static void show_text(const struct way *w)
@@ -115,7 +132,10 @@ static void show_text(const struct way *w)
     if (w->at[CLOSED][0] != '\0')
         printf("  %s %s", w->d.state == DEV_VOID ? "void" : "quarantined", w->at[CLOSED]);
     lifetime_text(&w->life, life, sizeof life);
-    printf("%s%s\n", life[0] != '\0' ? "  " : "", life);
+    printf("%s%s", life[0] != '\0' ? "  " : "", life);
+    if (w->waiting != 0)
+        printf("  messages waiting: %u", w->waiting);
+    putchar('\n');
 }
 
 static enum err_code run(struct app *app, struct err *e)
@@ -127,6 +147,8 @@ static enum err_code run(struct app *app, struct err *e)
         rc = registry_events_of(app->registry, w.d.serial, follow, &w, e);
     if (rc == ERR_OK)
         rc = lifetime_of(app, &w.d, &w.life, e);
+    if (rc == ERR_OK)
+        rc = registry_down_list(app->registry, w.d.serial, count_message, &w.waiting, e);
     if (rc != ERR_OK)
         return rc;
     if (app->json)
@@ -146,7 +168,8 @@ const struct cmd cmd_status = {
     "SERIAL",
     "say in one line where a device is on its way",
     "Its state, and since when it is issued, burned, verified, proved, locked and recorded, by the events of the log; of\n"
-    "these the ones that hold.  `burning since`: some of its cells may be burned.  A quarantine comes with its reason.\n",
+    "these the ones that hold.  `burning since`: some of its cells may be burned.  A quarantine comes with its reason.\n"
+    "Behind it how many messages wait for the device (`down list`), where any do.\n",
     options,
     CMD_READS,
     run,

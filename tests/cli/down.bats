@@ -48,6 +48,15 @@ waiting() {
     [[ ${lines[0]} == "{\"id\":$id,\"serial\":\"$first\",\"bytes\":18,\"queued\":\"20"*"\",\"sent\":0,\"sessions\":3}" ]] || show
     fl down list
     prints "$first" "0 of 3" "0 of 1"
+    fl --json status "$first"
+    succeeds
+    [[ $output == *',"down_waiting":2}' ]] || show
+    fl status "$first"
+    [[ ${#lines[@]} == 1 && $output == *"  messages waiting: 2" ]] || show
+    fl --json status "$(serial_of 7 2)"
+    [[ $output == *',"down_waiting":0}' ]] || show
+    fl status "$(serial_of 7 2)"
+    [[ $output != *waiting* ]] || show
     fl --json down cancel "$id"
     succeeds
     prints "{\"id\":$id,\"serial\":\"$first\"," '"sent":0'
