@@ -211,6 +211,9 @@ const struct fault cli_fault[CLI_FAULTS] = {
     [CLI_RSA_NATIVE] = { "rsa-padding-inside", ERR_UNAVAILABLE,
                          "the server's token takes the padding off RSA itself, which this version can't use",
                          "take scheme session, or a token that does raw RSA: see docs/hsm.md", FATE_BY_CODE },
+    [CLI_KEY_LOST] = { "key-lost", ERR_UNAVAILABLE, "the log knows that key, and its token has it no more",
+                       "restore tokens/ from a backup, or its file from keep/; else make a key of another name or --epoch",
+                       FATE_BY_CODE },
 };
 
 const struct fault *fault_walk(size_t i)

@@ -98,6 +98,7 @@ enum cli_fault_id {
     CLI_NO_DOWN,      /* nothing reaches that device, or nobody knows which it is */
     CLI_DOWN_STATE,   /* not DONE */
     CLI_RSA_NATIVE,   /* the module unpads itself */
+    CLI_KEY_LOST,     /* the log knows it, and the token has it no more */
     CLI_FAULTS
 };
 

@@ -90,14 +90,28 @@ static enum err_code find(const struct wish *w, const struct key_rows *rows, str
                                   w->label);
 }
 
+/* Devices in the field may know the key that this label had: another one under it would be told apart by nobody. */
+static enum err_code check_not_lost(struct hsm *h, const struct wish *w, bool held, struct err *e)
+{
+    struct hsm_key *k = NULL;
+    enum err_code rc = held ? hsm_key_find(h, w->kind, w->label, &k, e) : ERR_OK;
+
+    hsm_key_free(k);
+    if (rc == ERR_OK || e->fault != &hsm_fault[HSM_KEY_MISSING])
+        return rc;
+    return err_set(e, &cli_fault[CLI_KEY_LOST], "key new", NULL, 0, "token '%s': key '%s'", hsm_token_label(h), w->label);
+}
+
 /* The kept copy at once: a key that a cut login loses could not be made again. */
-static enum err_code ensure(const struct app *app, const struct wish *w, struct key_rows *rows, bool *made, struct err *e)
+static enum err_code ensure(const struct app *app, const struct wish *w, bool held, struct key_rows *rows, bool *made,
+                            struct err *e)
 {
     struct hsm *h = NULL;
     struct hsm_key *k = NULL;
     enum err_code rc = token_open(app, w->role, true, &h, e);
 
-    if (rc == ERR_OK && (rc = hsm_key_ensure(h, w->kind, w->label, &k, made, e)) == ERR_OK &&
+    if (rc == ERR_OK && (rc = check_not_lost(h, w, held, e)) == ERR_OK &&
+        (rc = hsm_key_ensure(h, w->kind, w->label, &k, made, e)) == ERR_OK &&
         (rc = hsm_softhsm_keep(app->config->dir, "", e)) == ERR_OK)
         rc = key_rows_read(rows, h, w->role, e);
     hsm_key_free(k);
@@ -144,7 +158,7 @@ static enum err_code run(struct app *app, struct err *e)
         return rc;
     if (w.once && (past.ending || past.retired))
         return err_set(e, &cli_fault[CLI_KEY_RETIRED], "key new", NULL, 0, "key '%s'", w.label);
-    if ((rc = ensure(app, &w, &rows, &made, e)) == ERR_OK && (rc = find(&w, &rows, &k, e)) == ERR_OK &&
+    if ((rc = ensure(app, &w, past.held, &rows, &made, e)) == ERR_OK && (rc = find(&w, &rows, &k, e)) == ERR_OK &&
         (rc = record(app, k, e)) == ERR_OK && (rc = key_rows_date(&rows, app, e)) == ERR_OK)
         rc = show(app, k, made, e);
     key_rows_free(&rows);

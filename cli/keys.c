@@ -175,7 +175,7 @@ enum err_code key_take_role(const struct app *app, enum role *role, bool *given,
 
 struct search {
     struct key_history *out;
-    char made[HSM_LABEL + KEY_VALUE + 8], label[HSM_LABEL + 16];
+    char made[HSM_LABEL + KEY_VALUE + 8], any[HSM_LABEL + 8], label[HSM_LABEL + 16];
 };
 
 static enum err_code look(void *io, const struct event_row *ev, struct err *e)
@@ -184,10 +184,11 @@ static enum err_code look(void *io, const struct event_row *ev, struct err *e)
 
     (void)e;
     s->out->made = s->out->made || speaks_of(ev, "keys.made", s->made);
+    s->out->held = s->out->held || speaks_of(ev, "keys.made", s->any);
     if (speaks_of(ev, "key.retiring", s->label))
         s->out->ending = true;
     if (speaks_of(ev, "key.retired", s->label)) {
-        s->out->ending = false;
+        s->out->ending = s->out->held = false;
         s->out->retired = true;
     }
     return ERR_OK;
@@ -200,6 +201,7 @@ enum err_code key_history(const struct app *app, const char *label, const char *
 
     *out = (struct key_history){ .made = false };
     (void)snprintf(s.made, sizeof s.made, "\"%.32s\":\"%.64s\"", label, value);
+    (void)snprintf(s.any, sizeof s.any, "\"%.32s\":\"", label);
     (void)snprintf(s.label, sizeof s.label, "\"label\":\"%.32s\"", label);
     return registry_events(app->registry, 0, look, &s, e);
 }

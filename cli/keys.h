@@ -47,6 +47,7 @@ enum err_code key_take_role(const struct app *app, enum role *role, bool *given,
 /* What the log says of a label. */
 struct key_history {
     bool made;    /* keys.made with this value */
+    bool held;    /* keys.made, whatever the value, and not retired since: the token should have it */
     bool ending;  /* key.retiring without its end, key.retired; whatever the value */
     bool retired; /* key.retired, ever */
 };

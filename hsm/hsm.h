@@ -194,7 +194,8 @@ enum err_code hsm_derive_key(struct hsm_key *master, const uint8_t data[32], str
 /* SIGNER, RA, TLS: ECDSA over a SHA-256 digest: r32 | s32, not normalised.  ERR_CONFLICT: the key is of another kind. */
 enum err_code hsm_sign(struct hsm_key *signer, const uint8_t digest[32], uint8_t sig[64], struct err *e);
 
-/* 04|x|y of a SIGNER, RA, TLS or FLEET, as the module gives it: only of an RA is y even.  u of a FLEET_X25519. */
+/* 04|x|y of a SIGNER, RA, TLS or FLEET, as the module gives it: only of an RA is y even, and of a FLEET whose public half
+ * the token has lost: it is made again from the private one.  u of a FLEET_X25519. */
 enum err_code hsm_public(struct hsm_key *k, uint8_t pk[65], struct err *e);
 enum err_code hsm_public_x25519(struct hsm_key *k, uint8_t pk[32], struct err *e);
 

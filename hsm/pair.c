@@ -41,14 +41,31 @@ static CK_RV prove_x25519(struct hsm *h, CK_OBJECT_HANDLE private, const uint8_t
     return rv;
 }
 
+/* ECDH gives x alone: which of the two y the token had is not to be known, and nobody asks. */
+static CK_RV recover_p256(struct hsm *h, CK_OBJECT_HANDLE private, uint8_t *pk)
+{
+    uint8_t x[32];
+    CK_RV rv = point_ecdh(h->f, h->work, private, point_generator, x);
+
+    h->module->made++;
+    return rv == CKR_OK && !point_even(x, pk) ? CKR_FUNCTION_FAILED : rv;
+}
+
+static CK_RV recover_x25519(struct hsm *h, CK_OBJECT_HANDLE private, uint8_t *pk)
+{
+    h->module->made++;
+    return point_x25519(h->f, h->work, private, point_nine, pk);
+}
+
 static const struct pair pairs[HSM_KEY_KINDS] = {
-    [HSM_SIGNER] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, NULL },
-    [HSM_LOG_SIGNER] = { "Ed25519", CKM_EC_EDWARDS_KEY_PAIR_GEN, 32, read_32, NULL },
-    [HSM_RA] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, NULL },
-    [HSM_TLS] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, NULL },
-    [HSM_FLEET] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, prove_p256 },
-    [HSM_FLEET_X25519] = { "X25519", 0, 32, read_32, prove_x25519 },
-    [HSM_RSA] = { "RSA-4096", CKM_RSA_PKCS_KEY_PAIR_GEN, HSM_RSA_BYTES + 4, rsa_read_public, rsa_prove },
+    [HSM_SIGNER] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, NULL, NULL },
+    [HSM_LOG_SIGNER] = { "Ed25519", CKM_EC_EDWARDS_KEY_PAIR_GEN, 32, read_32, NULL, NULL },
+    [HSM_RA] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, NULL, NULL },
+    [HSM_TLS] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, NULL, NULL },
+    [HSM_FLEET] = { "P-256", CKM_EC_KEY_PAIR_GEN, 65, read_p256, prove_p256, recover_p256 },
+    [HSM_FLEET_X25519] = { "X25519", 0, 32, read_32, prove_x25519, recover_x25519 },
+    /* both halves of it have modulus and exponent */
+    [HSM_RSA] = { "RSA-4096", CKM_RSA_PKCS_KEY_PAIR_GEN, HSM_RSA_BYTES + 4, rsa_read_public, rsa_prove, rsa_read_public },
 };
 
 const struct pair *pair_of(enum hsm_key_kind kind)
@@ -81,10 +98,13 @@ static enum err_code find_public(struct hsm *h, CK_OBJECT_HANDLE private, CK_OBJ
 
 enum err_code pair_read_public(struct hsm_key *k, CK_OBJECT_HANDLE private, bool *there, struct err *e)
 {
+    const struct pair *p = &pairs[k->kind];
     CK_OBJECT_HANDLE public = CK_INVALID_HANDLE;
     enum err_code rc = find_public(k->h, private, &public, there, e);
 
-    *there = rc == ERR_OK && *there && pairs[k->kind].read(k->h, public, k->pk) == CKR_OK;
+    *there = rc == ERR_OK && *there && p->read(k->h, public, k->pk) == CKR_OK;
+    if (rc == ERR_OK && !*there && p->recover != NULL)
+        *there = p->recover(k->h, private, k->pk) == CKR_OK;
     return rc;
 }
 

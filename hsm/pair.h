@@ -12,6 +12,9 @@ struct pair {
     CK_RV (*read)(struct hsm *h, CK_OBJECT_HANDLE public, uint8_t *pk);
     /* Private and public half belong together.  NULL: each of its results is verified, or it gives none. */
     CK_RV (*prove)(struct hsm *h, CK_OBJECT_HANDLE private, const uint8_t *pk, bool *good);
+    /* pk from the private half alone: SoftHSM2 syncs nothing, so a power cut before the keep may take the public object and
+     * leave this one.  P-256: of the two points the one with even y, as devices take it.  NULL: it can't be had. */
+    CK_RV (*recover)(struct hsm *h, CK_OBJECT_HANDLE private, uint8_t *pk);
 };
 
 /* NULL: the kind is a secret key. */
@@ -24,7 +27,7 @@ bool pair_has_value(struct hsm *h, CK_OBJECT_HANDLE private);
 /* Not cut in its making; of an RA key also: its y is even. */
 bool pair_is_whole(struct hsm *h, CK_OBJECT_HANDLE private, enum hsm_key_kind kind);
 
-/* k->pk from the public half. */
+/* k->pk from the public half; where that is lost, from the private one.  *there false: neither has it. */
 enum err_code pair_read_public(struct hsm_key *k, CK_OBJECT_HANDLE private, bool *there, struct err *e)
     __attribute__((warn_unused_result));
 void pair_kcv(const struct hsm_key *k, uint8_t kcv[3]);

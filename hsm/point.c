@@ -32,6 +32,23 @@ bool point_on_curve(const uint8_t pk[65])
     return on;
 }
 
+bool point_even(const uint8_t x[32], uint8_t pk[65])
+{
+    uint8_t compressed[33] = { POINT_CONVERSION_COMPRESSED }; /* SEC 1 s.2.3.3: 2, y is even */
+    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    EC_POINT *p = group == NULL ? NULL : EC_POINT_new(group);
+    bool good;
+
+    memcpy(compressed + 1, x, 32);
+    good = p != NULL && EC_POINT_oct2point(group, p, compressed, sizeof compressed, NULL) == 1 &&
+           EC_POINT_point2oct(group, p, POINT_CONVERSION_UNCOMPRESSED, pk, 65, NULL) == 65;
+    EC_POINT_free(p);
+    EC_GROUP_free(group);
+    if (!good)
+        ERR_clear_error();
+    return good;
+}
+
 static CK_RV read_point(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t *pk, size_t len)
 {
     const uint8_t der[2] = { 0x04, (uint8_t)len };

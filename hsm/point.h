@@ -13,6 +13,9 @@ extern const uint8_t point_generator[65];
 /* Modules answer CKR_GENERAL_ERROR to a point off the curve, and to much else: ask here first. */
 bool point_on_curve(const uint8_t pk[65]);
 
+/* The point with that x and an even y.  false: there is none, or no memory. */
+bool point_even(const uint8_t x[32], uint8_t pk[65]);
+
 /* CKA_EC_POINT of a public key object: in a DER OCTET STRING, as the standard has it, or bare. */
 CK_RV point_read(CK_FUNCTION_LIST *f, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, uint8_t pk[65]);
 /* The same of an Ed25519 key: y and the sign of x, RFC 8032 s.5.1.2; of an X25519 key: u, RFC 7748 s.5. */

@@ -155,3 +155,50 @@ objects() { # objects FOLDER: how many key files its tokens have
     fl --json key list --role nobody
     refuses 64 unknown-role nobody
 }
+
+lose() { # lose CLASS: the newest object file of that CKA_CLASS (2 public, 3 private key), and its kept copy: a power cut
+    local f
+    for f in $(ls -t "$T"/tokens/*/*.object); do
+        [ "$(od -An -tu1 -j31 -N1 "$f" | tr -d ' ')" = "$1" ] || continue # SoftHSM2 writes it first, in clear
+        rm "$f" "${f/tokens/keep}"
+        return 0
+    done
+    return 1
+}
+
+@test "a power cut took the public half of a fleet's key: it is the same key, in every command" {
+    local suite x
+    for suite in 1 2; do
+        fl --json key new --fleet "$suite" --suite "$suite"
+        x=$(json public)
+        lose 2
+        fl --json key list --role server
+        succeeds
+        prints "\"label\":\"fleet/$suite/1\"" '"state":"whole"' "\"public\":\"$x\""
+        fl --json key new --fleet "$suite" --suite "$suite"
+        succeeds
+        prints '"result":"kept"' "$x"
+    done
+    fl audit list
+    [ "$(grep -c "fleet/./1=" <<<"$output")" = 2 ] || show
+    fl --json recover
+    succeeds
+}
+
+@test "the private half of a key that the log knows is gone: no other key takes its name" {
+    local before
+    fl --json key new --fleet 7
+    lose 3
+    before=$(objects tokens)
+    fl --json key new --fleet 7
+    refuses 69 key-lost "fleet/7/1" "keep/"
+    [ "$(objects tokens)" = "$before" ]
+    fl audit list
+    [ "$(grep -c "fleet/7/1=" <<<"$output")" = 1 ] || show
+    fl --json key new --fleet 7 --epoch 2
+    succeeds
+    fl --json key new --ra
+    lose 3
+    fl --json key new --ra
+    refuses 69 key-lost "'ra'"
+}

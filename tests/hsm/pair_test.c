@@ -227,6 +227,74 @@ static void test_a_fleet_key_with_any_other_attribute_is_refused_and_the_attribu
     }
 }
 
+/* ---- a public half that a power cut took ---- */
+
+static void lose_public(void)
+{
+    CK_OBJECT_HANDLE found[4];
+    struct template t = { .n = 0 };
+    CK_ULONG n = 0;
+
+    template_flag(&t, CKA_TOKEN, true);
+    template_number(&t, CKA_CLASS, CKO_PUBLIC_KEY);
+    assert_ok(key_objects(h, &t, found, 4, &n, &e));
+    for (CK_ULONG i = 0; i < n; i++)
+        assert_int_equal(h->f->C_DestroyObject(h->work, found[i]), CKR_OK);
+    assert_int_not_equal(n, 0);
+}
+
+static void test_a_fleet_key_without_its_public_half_is_the_same_key_with_an_even_y(void **state)
+{
+    struct hsm_key *k;
+    uint8_t pk[65], again[65], z[32];
+    char label[HSM_LABEL];
+    bool made = true;
+
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        (void)snprintf(label, sizeof label, "fleet/%d/1", i + 1);
+        k = make(HSM_FLEET, label);
+        assert_ok(hsm_public(k, pk, &e));
+        hsm_key_free(k);
+        lose_public();
+        assert_ok(hsm_key_ensure(h, HSM_FLEET, label, &k, &made, &e));
+        assert_false(made);
+        assert_ok(hsm_public(k, again, &e));
+        assert_memory_equal(again, pk, 33);
+        assert_int_equal(again[64] & 1, 0);
+        assert_true(point_on_curve(again));
+        assert_ok(hsm_ecdh(k, point_generator, z, &e));
+        assert_memory_equal(z, pk + 1, 32);
+        hsm_key_free(k);
+    }
+}
+
+static void test_an_x25519_key_without_its_public_half_is_the_same_key(void **state)
+{
+    struct hsm_key *k = make(HSM_FLEET_X25519, "fleet/2/1");
+    uint8_t u[32], again[32];
+
+    (void)state;
+    assert_ok(hsm_public_x25519(k, u, &e));
+    hsm_key_free(k);
+    lose_public();
+    assert_ok(hsm_key_find(h, HSM_FLEET_X25519, "fleet/2/1", &k, &e));
+    assert_ok(hsm_public_x25519(k, again, &e));
+    assert_memory_equal(u, again, 32);
+    hsm_key_free(k);
+}
+
+static void test_a_signer_without_its_public_half_is_refused(void **state)
+{
+    struct hsm_key *k = make(HSM_RA, "ra");
+
+    (void)state;
+    hsm_key_free(k);
+    lose_public();
+    assert_fault(hsm_key_find(h, HSM_RA, "ra", &k, &e), HSM_KEY_WRONG);
+    assert_non_null(strstr(e.subject, "public key is gone"));
+}
+
 /* The public half of another key beside the private one: it would be burned into a whole series. */
 static void test_halves_that_do_not_belong_together_are_refused(void **state)
 {
@@ -244,7 +312,6 @@ static void test_halves_that_do_not_belong_together_are_refused(void **state)
     assert_ok(hsm_key_find(h, HSM_FLEET, "fleet/1/1", &k, &e)); /* so far it is a right one */
     hsm_key_free(k);
     assert_int_equal(h->f->C_DestroyObject(h->work, a), CKR_OK);
-    assert_fault(hsm_key_find(h, HSM_FLEET, "fleet/1/1", &k, &e), HSM_KEY_WRONG);
     memcpy(der + 2, point_generator, 65);
     template_number(&pub, CKA_CLASS, CKO_PUBLIC_KEY);
     template_number(&pub, CKA_KEY_TYPE, CKK_EC);
@@ -460,6 +527,9 @@ int main(void)
         TEST(test_a_fleet_key_cannot_sign_be_wrapped_or_be_read),
         TEST(test_a_fleet_key_of_the_other_suite_is_refused),
         TEST(test_a_fleet_key_with_any_other_attribute_is_refused_and_the_attribute_named),
+        TEST(test_a_fleet_key_without_its_public_half_is_the_same_key_with_an_even_y),
+        TEST(test_an_x25519_key_without_its_public_half_is_the_same_key),
+        TEST(test_a_signer_without_its_public_half_is_refused),
         TEST(test_halves_that_do_not_belong_together_are_refused),
         TEST(test_x25519_equals_openssl),
         TEST(test_every_point_of_small_order_is_refused_and_no_other),
