@@ -1,8 +1,10 @@
 /* devices WORKSPACE N - N devices of each product in the registry of a folder that `fuseline init` made, DONE as the line
  * leaves them, without boards: the station's own steps make key, image and intent; where the chip makes its key, this
- * program is the chip.  Prints their whole OTP images in hexadecimal, one a line: TEST devices, whose secrets are no
- * secrets.  For tests/soak/senders. */
+ * program is the chip.  Prints their whole OTP images in hexadecimal, one a line, behind that of an RSA fleet the key that
+ * is in the firmware, n512 e4: TEST devices, whose secrets are no secrets.  Of an RSA fleet RSA_DEVICES at most: each first
+ * frame costs the server a private operation.  For tests/soak/senders. */
 #include "db/device_key.h"
+#include "db/fleet.h"
 #include "hsm/hpke_host.h"
 #include "protocol/bytes.h"
 #include "protocol/signing.h"
@@ -10,6 +12,8 @@
 #include "tests/bench/bench.h"
 
 #include "base/hex.h"
+
+enum { RSA_DEVICES = 2 };
 
 static struct crypto crypto;
 
@@ -55,13 +59,28 @@ static void told(const struct task *t, const uint8_t x[P256_LEN])
     must(registry_chip_made(t->s->registry, t->device.serial, x, image, &e));
 }
 
+static void print(const struct task *t)
+{
+    char image[2 * OTP_IMAGE_LEN + 1], n[2 * REG_RSA_N + 1], exponent[2 * REG_RSA_E + 1];
+    struct fleet_key k;
+
+    hex_encode(t->image, sizeof t->image, image);
+    if (t->s->product->suite != SUITE_RSA) {
+        puts(image);
+        return;
+    }
+    must(registry_fleet_key_active(t->s->registry, t->s->product->fleet, &k, &e));
+    hex_encode(k.rsa_n, sizeof k.rsa_n, n);
+    hex_encode(k.rsa_e, sizeof k.rsa_e, exponent);
+    printf("%s %s%s\n", image, n, exponent);
+}
+
 static void make_device(const struct station *s)
 {
     static uint32_t n;
     struct provision_result r = { .has_identity = true };
     struct task t = { .s = s, .burn = true, .r = &r };
     const bool chip_makes_key = slots_chip_makes_key(s->product);
-    char hex[2 * OTP_IMAGE_LEN + 1];
     uint8_t x[P256_LEN];
 
     memcpy(r.identity.uid, "TEST", 4);
@@ -75,15 +94,14 @@ static void make_device(const struct station *s)
     if (otp_image_check(&crypto, t.image, false, NULL) != OTP_OK)
         abort();
     to_done(&t, chip_makes_key ? x : NULL);
-    hex_encode(t.image, sizeof t.image, hex);
-    puts(hex);
+    print(&t);
     image_wipe(&t);
 }
 
 /* ---- all of them ---- */
 
 struct products {
-    struct product p[SCHEME_MAX + 1];
+    struct product p[2 * SCHEME_MAX]; /* a scheme has two forms at most */
     size_t n;
 };
 
@@ -118,7 +136,8 @@ int main(int argc, char *argv[])
     for (unsigned long i = 0, n = strtoul(argv[2], NULL, 10); i < n; i++)
         for (size_t p = 0; p < all.n; p++) {
             s.product = &all.p[p];
-            make_device(&s);
+            if (s.product->suite != SUITE_RSA || i < RSA_DEVICES)
+                make_device(&s);
         }
     registry_close(s.registry);
     hsm_close(s.line);

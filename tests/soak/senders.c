@@ -1,6 +1,6 @@
 /* senders FRAMES CUT SEED FILE... <IMAGES - simulated devices of any scheme, and the phones that they talk to.
- * IMAGES: whole OTP images in hexadecimal, one a line, as tests/soak/devices prints them.
- * Writes FRAMES frames in hexadecimal, one a line, each of a device drawn at random: first frames, then DATA, as the
+ * IMAGES: whole OTP images in hexadecimal, one a line, behind it an RSA key if it has one, as tests/soak/devices prints
+ * them. Writes FRAMES frames in hexadecimal, one a line, each of a device drawn at random: first frames, then DATA, as the
  * firmware makes them, from the same code.  A FILE is what one phone hears: a device talks to one of them, but one frame in
  * 20 is heard by another.  Each frame is with probability CUT the first after a power cut: a new boot number, a new session.
  * Each frame's data is its number, 8 bytes, and 8 more: no two are equal.
@@ -15,20 +15,23 @@
 #include "protocol/bytes.h"
 #include "protocol/device.h"
 #include "protocol/otp_image.h"
+#include "protocol/session_rsa.h"
 #include "relay/chaos.h"
 
-enum { DATA_LEN = 16, SID_LEN = 2, CTR_LEN = 1, FRAME_ROOM = 256, PHONES_MAX = 8, ROAMS = 20 };
+enum { DATA_LEN = 16, SID_LEN = 2, CTR_LEN = 1, FRAME_ROOM = SESSION_RSA_FRAME_LEN, PHONES_MAX = 8, ROAMS = 20 };
 
 struct sender {
-    uint8_t image[OTP_IMAGE_LEN];
+    uint8_t image[OTP_IMAGE_LEN], rsa[SESSION_RSA_KEY_LEN];
     const struct device_scheme *scheme;
     struct device_side side;
     struct device_session session;
     uint32_t boot, counter; /* counter 0: no session yet */
 };
 
-static const struct device_scheme *const schemes[] = { &device_sealed,  &device_fleet,   &device_identity, &device_secret,
-                                                       &device_derived, &device_session, &device_signup };
+static const struct device_scheme *const schemes[] = {
+    &device_sealed,  &device_fleet,   &device_identity,    &device_secret,
+    &device_derived, &device_session, &device_session_rsa, &device_signup,
+};
 static struct crypto crypto;
 static struct sender *sender;
 static size_t senders;
@@ -41,10 +44,18 @@ static void die(const char *what)
     exit(1);
 }
 
+static bool speaks(const struct device_scheme *d, const uint8_t image[OTP_IMAGE_LEN])
+{
+    const uint8_t suite = image[OTP_OFF_SUITE];
+
+    return d->id == image[OTP_OFF_SCHEME] && (d->suite[0] == suite || d->suite[1] == suite);
+}
+
 static void start(struct sender *s)
 {
+    s->side.rsa = s->rsa;
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (schemes[i]->id == s->image[OTP_OFF_SCHEME] && schemes[i]->suite[0] == s->image[OTP_OFF_SUITE])
+        if (speaks(schemes[i], s->image))
             s->scheme = schemes[i];
     if (s->scheme == NULL || s->scheme->init(&crypto, s->image, SID_LEN, CTR_LEN, &s->side) != SEALED_OK)
         die("an image that no scheme takes");
@@ -52,18 +63,23 @@ static void start(struct sender *s)
 
 static void read_images(void)
 {
-    char line[2 * OTP_IMAGE_LEN + 8];
+    char line[2 * (OTP_IMAGE_LEN + SESSION_RSA_KEY_LEN) + 8];
 
     while (fgets(line, sizeof line, stdin) != NULL) {
         struct sender *s;
 
         line[strcspn(line, "\r\n")] = '\0';
+        char *key = strchr(line, ' ');
+        if (key != NULL)
+            *key++ = '\0';
         if ((sender = reallocarray(sender, senders + 1, sizeof *sender)) == NULL)
             die("no memory");
         s = &sender[senders++];
         *s = (struct sender){ .boot = 0 };
         if (hex_decode(line, s->image, OTP_IMAGE_LEN) != OTP_IMAGE_LEN)
             die("a line is no image");
+        if (key != NULL && hex_decode(key, s->rsa, sizeof s->rsa) != (long)sizeof s->rsa)
+            die("behind an image is no RSA key");
     }
     /* a device keeps a pointer into its image: all of them stand still now */
     for (size_t i = 0; i < senders; i++)

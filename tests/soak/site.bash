@@ -1,13 +1,14 @@
 # tests/soak/site.bash - a line's folder $T/w with devices that need no boards, and its server: for frames.sh and for the bench.
 # The caller sets T, build and, as long as it is to be ended by him, $server.
 
-site_make() { # site_make SCHEME...: the folder, and a product of each
+site_make() { # site_make SCHEME...: the folder, and a product of each, two-way where its name ends with +
     local s
     "$build/fuseline" init "$T/w"
     "$build/fuseline" -C "$T/w" key new --ra
     "$build/fuseline" -C "$T/w" key new --backup-ra
     for s; do
-        "$build/fuseline" -C "$T/w" product add "$s" --chip stm32l476 --scheme "$s" --lock 0
+        "$build/fuseline" -C "$T/w" product add "${s%+}" --chip stm32l476 --scheme "${s%+}" --lock 0 \
+            $([ "${s%+}" = "$s" ] || echo --two-way)
     done
 }
 
