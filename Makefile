@@ -30,7 +30,7 @@ ASAN_TESTS := $(filter-out tests/firmware-stub/% tests/hsm/crash_test tests/hsm/
 BATS    := $(shell find tests -name '*.bats' | sort)
 CHIPS   := stm32l476 stm32f407
 GEN     := $(patsubst %,build/gen/%.inc,$(wildcard flash/openocd/*.tcl db/schema/*.sql))
-PRODUCTS:= sealed sealed-fleet identity secret derived session session-rsa signup identity-x25519 signup-x25519
+PRODUCTS:= sealed sealed-fleet identity secret derived session session-rsa signup sealed-fleet-x25519 identity-x25519 session-x25519 signup-x25519
 ELF     := $(foreach p,$(PRODUCTS),$(foreach c,$(CHIPS),build/firmware/$(p)-$(c).elf))
 TEST_ELF:= $(foreach n,$(PRODUCTS:=-fast) selftest blink vectors,$(foreach c,$(CHIPS),build/firmware/$(n)-$(c).elf))
 
@@ -130,7 +130,9 @@ derived_ROW      = derived 24K
 session_ROW      = session 24K
 session-rsa_ROW  = session_rsa 24K -DFL_FRAME_MAX=513 firmware-stub/rsa_key.S # its key is blank: the station fills it in
 signup_ROW       = signup 32K
-identity-x25519_ROW = identity_x25519 32K # suite 2
+sealed-fleet-x25519_ROW = fleet_x25519 24K # suite 2
+identity-x25519_ROW = identity_x25519 32K
+session-x25519_ROW  = session_x25519 24K
 signup-x25519_ROW   = signup_x25519 32K
 BEARSSL := hash/sha2small mac/hmac aead/ccm symcipher/aes_ct symcipher/aes_ct_enc symcipher/aes_ct_ctrcbc \
            int/i31_add int/i31_sub int/i31_decmod int/i31_encode int/i31_montmul int/i31_decode int/i31_bitlen \

@@ -144,27 +144,45 @@ bool ecdsa_bearssl_sign(void *io, const uint8_t d[P256_LEN], const uint8_t diges
     return ok;
 }
 
+/* u = z/s and v = r/s, with which r is the x of u G + v pk.  False: r or s outside 1..n-1. */
+static bool multipliers(const uint8_t digest[SHA256_LEN], const uint8_t sig[ECDSA_LEN], uint8_t u[P256_LEN],
+                        uint8_t v[P256_LEN])
+{
+    struct i31 w, a;
+    if (!p256_scalar_ok(sig) || !p256_scalar_ok(sig + P256_LEN))
+        return false;
+    memcpy(u, digest, P256_LEN);
+    reduce(u);
+    load(&w, sig + P256_LEN);
+    invert(&w, &w);
+    load(&a, u);
+    mul(&a, &a, &w);
+    br_i31_encode(u, P256_LEN, a.w);
+    load(&a, sig);
+    mul(&a, &a, &w);
+    br_i31_encode(v, P256_LEN, a.w);
+    return true;
+}
+
 bool ecdsa_bearssl_verify(void *io, const uint8_t pk[P256_PK_LEN], const uint8_t digest[SHA256_LEN],
                           const uint8_t sig[ECDSA_LEN])
 {
-    uint8_t u1[P256_LEN], u2[P256_LEN], point[P256_PK_LEN];
-    struct i31 w, a;
+    uint8_t u[P256_LEN], v[P256_LEN], point[P256_PK_LEN];
     (void)io;
-    if (!p256_scalar_ok(sig) || !p256_scalar_ok(sig + P256_LEN))
-        return false;
-    memcpy(u1, digest, sizeof u1);
-    reduce(u1);
-    load(&w, sig + P256_LEN);
-    invert(&w, &w);
-    load(&a, u1);
-    mul(&a, &a, &w);
-    br_i31_encode(u1, sizeof u1, a.w);
-    load(&a, sig);
-    mul(&a, &a, &w);
-    br_i31_encode(u2, sizeof u2, a.w);
     memcpy(point, pk, sizeof point);
-    if (!p256_bearssl_muladd(point, u2, u1))
+    if (!multipliers(digest, sig, u, v) || !p256_bearssl_muladd(point, v, u))
         return false;
     reduce(point + 1);
     return bytes_equal(point + 1, sig, P256_LEN);
+}
+
+bool ecdsa_bearssl_verify_small(void *io, const uint8_t pk[P256_PK_LEN], const uint8_t digest[SHA256_LEN],
+                                const uint8_t sig[ECDSA_LEN])
+{
+    uint8_t u[P256_LEN], v[P256_LEN], x[P256_LEN];
+    (void)io;
+    if (!multipliers(digest, sig, u, v) || !p256_bearssl_muladd_small(pk, v, u, x))
+        return false;
+    reduce(x);
+    return bytes_equal(x, sig, P256_LEN);
 }

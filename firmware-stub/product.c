@@ -7,7 +7,8 @@
 #include "firmware-stub/obey_rotate.h"
 
 extern const struct product product_sealed, product_fleet, product_identity, product_secret, product_derived,
-    product_session, product_session_rsa, product_signup, product_identity_x25519, product_signup_x25519;
+    product_session, product_session_rsa, product_signup, product_fleet_x25519, product_identity_x25519,
+    product_session_x25519, product_signup_x25519;
 
 const struct product product_sealed = {
     .scheme = &device_sealed,
@@ -85,9 +86,17 @@ const struct product product_signup = {
     .make_key = make_key,
 };
 
-/* ---- suite 2: sealed to X25519, signed with P-256.  sealed-fleet and session do not fit their 24 KB so (docs/firmware.md)
- * ----
- */
+/* ---- suite 2: sealed to X25519, signed with P-256 ---- */
+
+const struct product product_fleet_x25519 = {
+    .scheme = &device_fleet,
+    .kem = &kem_x25519,
+    .suite = SUITE_X25519_CCM,
+    .crypto = crypto_bearssl_fleet_x25519,
+    .self_test = crypto_bearssl_test_fleet_x25519,
+    .recall = rotate_recall,
+    .obey = rotate_obey,
+};
 
 const struct product product_identity_x25519 = {
     .scheme = &device_identity,
@@ -98,6 +107,16 @@ const struct product product_identity_x25519 = {
     .recall = rotate_recall,
     .obey = rotate_obey,
     .make_key = make_key,
+};
+
+const struct product product_session_x25519 = {
+    .scheme = &device_session,
+    .kem = &kem_x25519,
+    .suite = SUITE_X25519_CCM,
+    .crypto = crypto_bearssl_fleet_x25519,
+    .self_test = crypto_bearssl_test_fleet_x25519,
+    .recall = rotate_recall,
+    .obey = rotate_obey,
 };
 
 const struct product product_signup_x25519 = {

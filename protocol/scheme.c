@@ -25,7 +25,11 @@ static const struct scheme schemes[SCHEME_MAX] = {
 static const struct {
     uint8_t scheme, suite;
     const char *name;
-} forms[] = { { 6, RSA, "session-rsa" }, { 3, TWO, "identity-x25519" }, { 8, TWO, "signup-x25519" } };
+} forms[] = { { 6, RSA, "session-rsa" },
+              { 2, TWO, "sealed-fleet-x25519" },
+              { 3, TWO, "identity-x25519" },
+              { 6, TWO, "session-x25519" },
+              { 8, TWO, "signup-x25519" } };
 
 const struct scheme *scheme_by_id(uint8_t id)
 {
@@ -56,11 +60,12 @@ bool scheme_spoken(uint8_t scheme, uint8_t suite)
 bool scheme_ready(uint8_t scheme, uint8_t suite)
 {
     /* apart from the rows above, which every firmware holds */
-    static const uint8_t ready[SCHEME_MAX + 1][2] = {
-        [1] = { ONE }, [2] = { ONE },      [3] = { ONE, TWO }, [4] = { ONE },
-        [5] = { ONE }, [6] = { ONE, RSA }, [8] = { ONE, TWO },
+    static const uint8_t ready[SCHEME_MAX + 1][3] = {
+        [1] = { ONE }, [2] = { ONE, TWO },      [3] = { ONE, TWO }, [4] = { ONE },
+        [5] = { ONE }, [6] = { ONE, TWO, RSA }, [8] = { ONE, TWO },
     };
-    return scheme_spoken(scheme, suite) && (ready[scheme][0] == suite || ready[scheme][1] == suite);
+    return scheme_spoken(scheme, suite) &&
+           (ready[scheme][0] == suite || ready[scheme][1] == suite || ready[scheme][2] == suite);
 }
 
 const char *scheme_form(uint8_t scheme, uint8_t suite)

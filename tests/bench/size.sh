@@ -7,8 +7,8 @@ shift
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
 over=0 rows=()
-printf '%-15s %-10s %14s %7s %14s %12s\n' scheme chip flash RAM stack 'first frame'
-for name in sealed sealed-fleet identity secret derived session session-rsa signup identity-x25519 signup-x25519; do
+printf '%-20s %-10s %14s %7s %14s %12s\n' scheme chip flash RAM stack 'first frame'
+for name in sealed sealed-fleet identity secret derived session session-rsa signup sealed-fleet-x25519 identity-x25519 session-x25519 signup-x25519; do
     case $name in identity* | signup*) limit=32768 ;; *) limit=24576 ;; esac
     for chip; do
         elf=$build/firmware/$name-$chip.elf
@@ -20,7 +20,7 @@ for name in sealed sealed-fleet identity secret derived session session-rsa sign
         read -r stack first <<<"$answer"
         ok=true
         if [ "$flash" -gt "$limit" ] || [ "$stack" -gt 4096 ]; then ok=false over=1; fi
-        printf '%-15s %-10s %6d / %5d %7d %6d / %4d %12d%s\n' "$name" "$chip" "$flash" "$limit" "$ram" "$stack" 4096 "$first" "$([ $ok = true ] || echo '  over')"
+        printf '%-20s %-10s %6d / %5d %7d %6d / %4d %12d%s\n' "$name" "$chip" "$flash" "$limit" "$ram" "$stack" 4096 "$first" "$([ $ok = true ] || echo '  over')"
         rows+=("{\"scheme\": \"$name\", \"chip\": \"$chip\", \"flash_bytes\": $flash, \"flash_limit\": $limit, \"ram_bytes\": $ram, \"stack_bytes\": $stack, \"stack_limit\": 4096, \"instructions_to_first_frame\": $first, \"met\": $ok}")
     done
 done

@@ -16,7 +16,9 @@ static const struct site_row rows[] = {
     { "session", 6, SUITE_P256_CCM, &device_session, &peer_session_ecies, 1, 58, 28 },
     { "session-rsa", 6, SUITE_RSA, &device_session_rsa, &peer_session_rsa, SLOTS, 513, 28 },
     { "signup", 8, SUITE_P256_CCM, &device_signup, &peer_signup, 0, 161, 28 },
+    { "sealed-fleet-x25519", 2, SUITE_X25519_CCM, &device_fleet, &peer_fleet, 0, 62, 28 },
     { "identity-x25519", 3, SUITE_X25519_CCM, &device_identity, &peer_identity, 0, 129, 28 },
+    { "session-x25519", 6, SUITE_X25519_CCM, &device_session, &peer_session_ecies, 1, 58, 28 },
     { "signup-x25519", 8, SUITE_X25519_CCM, &device_signup, &peer_signup, 0, 161, 28 },
 };
 /* STACK_PAINT of firmware-stub/startup.h, which declares a main of its own. */

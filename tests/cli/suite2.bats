@@ -16,11 +16,11 @@ of() { # of SCHEME NAME OPTION...: an l476 product of that scheme
     fl --json product add "$2" --chip stm32l476 --scheme "$1" "${@:3}"
 }
 
-@test "identity and signup seal to X25519 too, by a name of its own; no other scheme does" {
+@test "schemes that seal to a fleet's key do so to X25519 too, by names of their own; no other does" {
     fl key new --ra
     fl key new --backup-ra
     local s
-    for s in sealed sealed-fleet session secret derived; do
+    for s in sealed secret derived session-rsa certificate; do
         of $s-x25519 p
         refuses 64 unknown-scheme "'$s-x25519'"
     done
@@ -31,10 +31,13 @@ of() { # of SCHEME NAME OPTION...: an l476 product of that scheme
     prints '"result":"added"' '"scheme":"identity-x25519"' '"suite":2'
     of identity p
     [ "$status" = 80 ] || show
-    of signup-x25519 q
-    succeeds
+    for s in sealed-fleet session signup; do
+        of $s-x25519 $s
+        succeeds
+        prints "\"scheme\":\"$s-x25519\"" '"suite":2'
+    done
     fl --json key list --role server
-    [ "$(grep -c '"kind":"fleet-x25519"' <<<"$output")" = 2 ] || show
+    [ "$(grep -c '"kind":"fleet-x25519"' <<<"$output")" = 4 ] || show
     fl reconcile
     succeeds
     fl doctor

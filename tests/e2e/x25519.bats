@@ -1,24 +1,34 @@
 #!/usr/bin/env bats
 # Suite 2: a fleet that seals to X25519, from the product to the frame that opens, and to the next key.
 
+# A board of each: slot, product's scheme, chip; as its fleet 1, 2, 3 the product is added.
+slots=(a b c)
+declare -gA scheme=([a]=identity-x25519 [b]=sealed-fleet-x25519 [c]=session-x25519)
+declare -gA chip_of=([a]=stm32l476 [b]=stm32f407 [c]=stm32l476) fleet=([a]=1 [b]=2 [c]=3)
+declare -gA begins=([a]=0302 [b]=0202 [c]=0602) key_at=([a]=64 [b]=64 [c]=128) # scheme, suite; S0, of session S1: hex digits
+
 setup() {
     source "$BATS_TEST_DIRNAME/line.bash"
     line_make
-    board_in a stm32l476
     mkdir "$T/firmware" # the firmware that has something to say every 10 ms
-    cp "$BUILD/firmware/identity-x25519-fast-$chip.elf" "$T/firmware/identity-x25519-$chip.elf"
     printf '\n[firmware]\npath = firmware\n[serve]\nlisten = 127.0.0.1:0\nmetrics = 0\n' >>"$T/fuseline.conf"
-    server= phone=
+    server= phones=()
     fl key new --ra
-    fl --json product add meter --chip "$chip" --scheme identity-x25519 --two-way --lock 0
-    succeeds
-    prints '"suite":2'
+    fl key new --backup-ra
 }
 
 teardown() {
     local pid
-    for pid in $server $phone; do { kill -KILL "$pid" && wait "$pid"; } 2>/dev/null || true; done
+    for pid in $server "${phones[@]}"; do { kill -KILL "$pid" && wait "$pid"; } 2>/dev/null || true; done
     end
+}
+
+equip() { # equip SLOT: a board, its firmware, and the product
+    board_in "$1" "${chip_of[$1]}"
+    cp "$BUILD/firmware/${scheme[$1]}-fast-$chip.elf" "$T/firmware/${scheme[$1]}-$chip.elf"
+    fl --json product add "p$1" --chip "$chip" --scheme "${scheme[$1]}" --two-way --lock 0
+    succeeds
+    prints "\"fleet\":${fleet[$1]}" '"suite":2'
 }
 
 serve() {
@@ -42,58 +52,86 @@ registry() { # registry SQL
     sqlite3 -cmd '.timeout 5000' "$T/registry.db" "$1"
 }
 
-epoch_is_heard() { # epoch_is_heard N: an OPEN of that epoch, and DATA behind it
-    [ "$(registry "SELECT count(*) FROM frame WHERE session IN (SELECT session FROM frame WHERE ctr = 0 AND epoch = $1)")" -ge 2 ]
+heard() { # heard SLOT EPOCH: an OPEN of that epoch, and DATA behind it
+    [ "$(registry "SELECT count(*) FROM frame WHERE session IN (SELECT session FROM frame WHERE fleet = ${fleet[$1]} AND ctr = 0 AND epoch = $2)")" -ge 2 ]
 }
 
-@test "provisioned and proved, opened, served, and rotated to the next X25519 key" {
-    local u serial image
-    fl --json key show fleet/1/1
+key_of() { # key_of SLOT EPOCH: u, as its fleet's key has it
+    fl --json key show "fleet/${fleet[$1]}/$2"
     prints '"kind":"fleet-x25519"'
     u=$(value public)
-    fl doctor
-    prints "ok    firmware identity-x25519-$chip"
-    provision meter a
-    verdict PASS done 0
-    serial=$(value serial)
-    image=$(otp_bytes)
-    [ "${image:10:4}" = 0302 ]   # scheme, suite
-    [ "${image:64:64}" = "$u" ]  # S0
-    frames_of 5 >"$T/in"
-    fl --json open "$T/in"
-    succeeds
-    prints '"status":"opened"' "\"serial\":\"$serial\""
-    [[ $output != *refused* ]] || show
+}
 
-    serve
-    drain
-    "$BUILD/fuseline" -C "$T" --json relay --console "$board/usart" --url "$url" --cacert "$T/serve-cert.pem" --fleet 1 \
-        --buffer "$T/buffer" >"$T/relayed" 2>"$T/relay.said" 3>&- &
-    phone=$!
-    ctl power cycle
-    within epoch_is_heard 1
-    fl --json rotate --fleet 1 --burn
-    succeeds
-    prints '"label":"fleet/1/2"' '"result":"rotated"'
-    u=$(value public)
-    fl --json key show fleet/1/2
-    prints '"kind":"fleet-x25519"' "\"public\":\"$u\""
-    ctl power cycle # its next OPEN is answered
-    within epoch_is_heard 2
-    grep -q "\"event\":\"down\",\"frame\":\"8002$u" "$T/relayed"
-    fl --json rotate status --fleet 1
-    succeeds
+provision_slot() { # provision_slot SLOT: proved, and the image names the fleet's key
+    local u image
+    at_slot "$1" "${chip_of[$1]}"
+    key_of "$1" 1
+    provision "p$1" "$1"
+    verdict PASS done 0
+    image=$(otp_bytes)
+    [ "${image:10:4}" = "${begins[$1]}" ]
+    [ "${image:${key_at[$1]}:64}" = "$u" ]
     ctl power off
 }
 
+phone() { # phone SLOT: beside its board, which starts when somebody listens
+    at_slot "$1" "${chip_of[$1]}"
+    drain
+    "$BUILD/fuseline" -C "$T" --json relay --console "$board/usart" --url "$url" --cacert "$T/serve-cert.pem" \
+        --fleet "${fleet[$1]}" --buffer "$T/buffer.$1" >"$T/relayed.$1" 2>"$T/relay.said" 3>&- &
+    phones+=($!)
+    ctl power on
+}
+
+next_key() { # next_key SLOT: of its fleet
+    local u
+    fl --json rotate --fleet "${fleet[$1]}" --burn
+    succeeds
+    prints "\"label\":\"fleet/${fleet[$1]}/2\"" '"result":"rotated"'
+    u=$(value public)
+    key_of "$1" 2
+    grep -q "\"public\":\"$u\"" <<<"$output"
+}
+
+obeyed() { # obeyed SLOT: a frame under the old key opened, was answered with the new key's ROTATE, and the next one is under that
+    local u
+    key_of "$1" 2
+    within heard "$1" 2
+    at_slot "$1" "${chip_of[$1]}"
+    ctl power off
+    [ -n "$(registry "SELECT 1 FROM frame WHERE fleet = ${fleet[$1]} AND ctr = 0 AND epoch = 1")" ]
+    grep -q "\"event\":\"down\",\"frame\":\"8002$u" "$T/relayed.$1"
+    fl --json rotate status --fleet "${fleet[$1]}"
+    succeeds
+}
+
+@test "provisioned, proved and opened; served, and rotated to the next X25519 key: schemes 2, 3 and 6" {
+    local slot
+    for slot in "${slots[@]}"; do equip "$slot"; done
+    fl doctor
+    for slot in "${slots[@]}"; do prints "ok    firmware ${scheme[$slot]}-${chip_of[$slot]}"; done
+    for slot in "${slots[@]}"; do provision_slot "$slot"; done
+    frames_of 5 >"$T/in"
+    ctl power off
+    fl --json open "$T/in"
+    succeeds
+    prints '"status":"opened"'
+    [[ $output != *refused* ]] || show
+    serve
+    for slot in "${slots[@]}"; do next_key "$slot"; done
+    for slot in "${slots[@]}"; do phone "$slot"; done
+    for slot in "${slots[@]}"; do obeyed "$slot"; done
+}
+
 @test "the firmware of the other suite is never flashed for it, and refuses its image" {
+    equip a
     rm "$T/firmware/identity-x25519-$chip.elf"
     cp "$BUILD/firmware/identity-$chip.elf" "$T/firmware/"
-    provision meter a
+    provision pa a
     [ "$status" != 0 ] && [[ $stderr == *"identity-x25519-$chip.elf"* ]] || show
     unburned
     cp "$BUILD/firmware/identity-$chip.elf" "$T/firmware/identity-x25519-$chip.elf" # by mistake
-    provision meter a
+    provision pa a
     [ "$status" != 0 ] && [ "$(value verdict)" != PASS ] || show
     unburned # it refused the draft before it made a key
 }

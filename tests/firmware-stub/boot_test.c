@@ -215,20 +215,6 @@ static void test_a_fault_ends_the_start(void **state)
     }
 }
 
-/* Where these bytes are in the firmware; they are there once. */
-static uint32_t find(struct dut *d, const uint8_t *bytes, size_t len)
-{
-    static uint8_t flash[24 * 1024];
-    uint32_t at = 0;
-    unsigned n = 0;
-    assert_true(silicon_peek(dut_silicon(d), d->desc->flash.base, flash, sizeof flash));
-    for (uint32_t i = 0; i + len <= sizeof flash; i++)
-        if (memcmp(flash + i, bytes, len) == 0 && n++ == 0)
-            at = d->desc->flash.base + i;
-    assert_int_equal(n, 1);
-    return at;
-}
-
 /* Each known answer counts: with one bit of it changed, and nothing else, the device stays silent. */
 static void test_each_known_answer_is_compared(void **state)
 {
@@ -243,7 +229,7 @@ static void test_each_known_answer_is_compared(void **state)
     for (size_t i = 0; i < sizeof answer / sizeof *answer; i++) {
         uint8_t wrong[4];
         dut_open(&d, dut_chips[i % DUT_CHIPS], "sealed-fast", false, true);
-        uint32_t at = find(&d, answer[i], sizeof answer[i]);
+        uint32_t at = dut_find(&d, answer[i], sizeof answer[i]);
         memcpy(wrong, answer[i], sizeof wrong);
         wrong[3] ^= 0x10;
         assert_true(silicon_plant(dut_silicon(&d), at, wrong, sizeof wrong));

@@ -240,4 +240,18 @@ static inline size_t dut_expect_open(struct dut *d, uint8_t frame[FRAME_MAX], st
     return n;
 }
 
+/* Where these bytes are in the firmware; they are there once. */
+static inline uint32_t dut_find(struct dut *d, const uint8_t *bytes, size_t len)
+{
+    static uint8_t flash[32 * 1024]; /* the longest */
+    uint32_t at = 0;
+    unsigned n = 0;
+    assert_true(silicon_peek(dut_silicon(d), d->desc->flash.base, flash, sizeof flash));
+    for (uint32_t i = 0; i + len <= sizeof flash; i++)
+        if (memcmp(flash + i, bytes, len) == 0 && n++ == 0)
+            at = d->desc->flash.base + i;
+    assert_int_equal(n, 1);
+    return at;
+}
+
 #endif

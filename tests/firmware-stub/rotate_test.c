@@ -9,8 +9,14 @@ static const struct site_row signup = { "signup", 8, SUITE_P256_CCM, &device_sig
 static const struct site_row identity_x25519 = {
     "identity-x25519", 3, SUITE_X25519_CCM, &device_identity, &peer_identity, 0, 129, 28
 };
+static const struct site_row fleet_x25519 = {
+    "sealed-fleet-x25519", 2, SUITE_X25519_CCM, &device_fleet, &peer_fleet, 0, 62, 28
+};
+static const struct site_row session_x25519 = {
+    "session-x25519", 6, SUITE_X25519_CCM, &device_session, &peer_session_ecies, 1, 58, 28
+};
 
-enum { RA = 0x22, BACKUP = 0x23, SIGNUP_RA = 0x23, STRANGER = 0x44, NEW_KEY = 0x55, NEWER_KEY = 0x56 };
+enum { RA = 0x22, BACKUP = 0x23, SIGNUP_RA = 0x23, SESSION_RA = 0x23, STRANGER = 0x44, NEW_KEY = 0x55, NEWER_KEY = 0x56 };
 
 static void sign(const struct profile *p, uint8_t signer, struct rotate_mark mark, uint8_t key, uint8_t frame[ROTATE_LEN])
 {
@@ -70,8 +76,8 @@ static void ignored(struct site *s, const uint8_t *frame, size_t len)
 
 static void test_a_rotate_is_taken_at_once_and_for_good(void **state)
 {
-    static const struct site_row *const row[] = { &fleet, &signup, &identity_x25519 };
-    static const uint8_t ra[] = { RA, SIGNUP_RA, SIGNUP_RA };
+    static const struct site_row *const row[] = { &fleet, &signup, &identity_x25519, &fleet_x25519, &session_x25519 };
+    static const uint8_t ra[] = { RA, SIGNUP_RA, SIGNUP_RA, RA, SESSION_RA };
     (void)state;
     for (size_t i = 0; i < sizeof ra; i++) {
         struct site s;

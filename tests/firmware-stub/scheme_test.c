@@ -3,17 +3,19 @@
 
 static const struct site_row rows[] = {
     { "sealed-fleet", 2, SUITE_P256_CCM, &device_fleet, &peer_fleet, 0, 62, 28 },
+    { "sealed-fleet-x25519", 2, SUITE_X25519_CCM, &device_fleet, &peer_fleet, 0, 62, 28 },
     { "identity", 3, SUITE_P256_CCM, &device_identity, &peer_identity, 0, 129, 28 },
     { "identity-x25519", 3, SUITE_X25519_CCM, &device_identity, &peer_identity, 0, 129, 28 },
     { "secret", 4, SUITE_P256_CCM, &device_secret, &peer_secret, SLOTS, 34, 34 },
     { "derived", 5, SUITE_P256_CCM, &device_derived, &peer_derived, SLOTS, 34, 34 },
     { "session", 6, SUITE_P256_CCM, &device_session, &peer_session_ecies, 1, 58, 28 },
     { "session-rsa", 6, SUITE_RSA, &device_session_rsa, &peer_session_rsa, SLOTS, 513, 28 },
+    { "session-x25519", 6, SUITE_X25519_CCM, &device_session, &peer_session_ecies, 1, 58, 28 },
     { "signup-x25519", 8, SUITE_X25519_CCM, &device_signup, &peer_signup, 0, 161, 28 },
     { "signup", 8, SUITE_P256_CCM, &device_signup, &peer_signup, 0, 161, 28 },
 };
 enum { ROWS = sizeof rows / sizeof *rows };
-static const struct site_row *const rsa = &rows[6];
+static const struct site_row *const fleet_x25519 = &rows[1], *const rsa = &rows[7];
 
 /* On both chips; or on the one and the other in turn, where the chip has no part in it. */
 static void each(void (*claim)(struct site *s), bool both)
@@ -173,6 +175,28 @@ static void test_another_schemes_image_silences_it(void **state)
     }
 }
 
+/* As boot_test.c has it of suite 1, for what suite 2 has besides. */
+static void test_each_known_answer_of_suite_2_is_compared(void **state)
+{
+    static const uint8_t answer[][4] = {
+        { 0x42, 0x2c, 0x8e, 0x7a }, /* X25519 */
+        { 0xef, 0xd4, 0x8b, 0x2a }, /* ECDSA to verify */
+    };
+    struct site s;
+    (void)state;
+    for (size_t i = 0; i < sizeof answer / sizeof *answer; i++) {
+        uint8_t wrong[4];
+        site_open(&s, fleet_x25519, dut_chips[i % DUT_CHIPS]);
+        uint32_t at = dut_find(&s.d, answer[i], sizeof answer[i]);
+        memcpy(wrong, answer[i], sizeof wrong);
+        wrong[3] ^= 0x10;
+        assert_true(silicon_plant(dut_silicon(&s.d), at, wrong, sizeof wrong));
+        dut_start(&s.d);
+        dut_expect_code(&s.d, DEVICE_SELF_TEST);
+        site_close(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_each_scheme_hears_a_down_frame_once_and_passes_over_noise),
         cmocka_unit_test(test_each_scheme_proves_itself),
         cmocka_unit_test(test_another_schemes_image_silences_it),
+        cmocka_unit_test(test_each_known_answer_of_suite_2_is_compared),
         cmocka_unit_test(test_another_rsa_key_silences_it),
         cmocka_unit_test(test_a_blank_place_for_the_rsa_key_silences_it),
     };

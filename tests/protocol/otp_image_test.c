@@ -343,6 +343,7 @@ static void test_the_scheme_table_fits_the_document(void **state)
         assert_string_equal(s->name, name[id]);
         assert_ptr_equal(scheme_by_name(name[id]), s);
         assert_int_equal(scheme_ready(id, SUITE_P256_CCM), id != 7);
+        assert_int_equal(scheme_ready(id, SUITE_X25519_CCM), id == 2 || id == 3 || id == 6 || id == 8);
         assert_int_equal(scheme_ready(id, SUITE_RSA), id == 6);
         assert_int_equal(scheme_spoken(id, SUITE_P256_CCM), id != 7);
         assert_int_equal(scheme_spoken(id, SUITE_RSA), id == 6);
