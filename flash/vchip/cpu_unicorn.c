@@ -105,23 +105,39 @@ static bool inside_it_block(struct cpu *c, uint32_t addr)
     return false;
 }
 
+/* Apart from on_instruction, which most instructions leave without a call. */
+__attribute__((noinline)) static bool ends_here(struct cpu *c, uint32_t addr, uint32_t size)
+{
+    if (c->left == 0 && !inside_it_block(c, addr)) {
+        end_run(c, CPU_QUOTA);
+        return true;
+    }
+    return stops_here(c, addr, size);
+}
+
+/* Of most instructions the first halfword says that they are none; elsewhere than in the region of the last look: see is_fp.
+ */
+static bool maybe_fp(const struct cpu *c, uint32_t addr)
+{
+    const struct region *m = &c->region[c->last_region];
+    const uint32_t at = addr - m->addr;
+    return at >= m->len || (m->host[at + 1] & 0xec) == 0xec;
+}
+
 /* The one hook for each instruction: without it the engine's PC is only right at the start of a block, and hooks that come
  * later do not reach code that has been translated. */
-static void on_instruction(uc_engine *uc, uint64_t addr, uint32_t size, void *user)
+static void on_instruction(uc_engine *uc, uint64_t at, uint32_t size, void *user)
 {
     struct cpu *c = user;
+    const uint32_t addr = (uint32_t)at;
     (void)uc;
-    if (c->left == 0 && !inside_it_block(c, (uint32_t)addr)) {
-        end_run(c, CPU_QUOTA);
-        return;
-    }
-    if (c->closely && stops_here(c, (uint32_t)addr, size))
+    if ((c->left == 0 || c->closely || (c->fpu_off && size == 4 && maybe_fp(c, addr))) && ends_here(c, addr, size))
         return;
     if (c->left > 0)
         c->left--;
     c->executed++;
-    c->last_pc = (uint32_t)addr;
-    c->trail[c->trail_at++ % TRAIL] = (uint32_t)addr;
+    c->last_pc = addr;
+    c->trail[c->trail_at++ % TRAIL] = addr;
 }
 
 static void on_exception(uc_engine *uc, uint32_t number, void *user)
@@ -230,7 +246,7 @@ void cpu_request_stop(struct cpu *c)
 
 static void choose_closely(struct cpu *c)
 {
-    c->closely = c->n_breakpoint > 0 || c->fpu_off || c->watch_masks;
+    c->closely = c->n_breakpoint > 0 || c->watch_masks;
 }
 
 void cpu_set_breakpoints(struct cpu *c, const uint32_t *addr, size_t n)
@@ -244,7 +260,6 @@ void cpu_set_breakpoints(struct cpu *c, const uint32_t *addr, size_t n)
 void cpu_set_fpu(struct cpu *c, bool on)
 {
     c->fpu_off = !on;
-    choose_closely(c);
 }
 
 void cpu_watch_masks(struct cpu *c, bool on)

@@ -32,6 +32,7 @@ struct cpu {
     struct cpu_bus bus;
     struct region region[REGIONS];
     size_t n_region;
+    size_t last_region; /* of the last look at an instruction */
     struct window *window[WINDOWS];
     size_t n_window;
 

@@ -4,11 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Nearly always the region of the time before: it comes first. */
 static struct region *region_at(struct cpu *c, uint32_t addr)
 {
-    for (size_t i = 0; i < c->n_region; i++)
-        if (addr - c->region[i].addr < c->region[i].len)
+    const size_t n = c->n_region;
+    size_t i = c->last_region < n ? c->last_region : 0;
+    for (size_t k = 0; k < n; k++, i = i + 1 < n ? i + 1 : 0)
+        if (addr - c->region[i].addr < c->region[i].len) {
+            c->last_region = i;
             return &c->region[i];
+        }
     return NULL;
 }
 
@@ -142,6 +147,8 @@ void cpu_unmap(struct cpu *c, uint32_t addr, uint32_t len)
             cpu_changed(c, addr, len);
             (void)uc_mem_unmap(c->uc, addr, len);
             c->region[i] = c->region[--c->n_region];
+            c->region[c->n_region] = (struct region){ .len = 0 };
+            c->last_region = 0;
             return;
         }
 }
@@ -183,4 +190,24 @@ void cpu_changed(struct cpu *c, uint32_t addr, uint32_t len)
     if (end > c->changed_hi)
         c->changed_hi = end;
     c->left = 0;
+}
+
+/* Unicorn 2.0.1 collects the pages that a store touches in a tree, made and freed for each store, to lock them; its locks do
+ * nothing, as it has no second thread.  Half of the time of a chip's code goes there.  Its library calls these two by name,
+ * so ours come first; later versions have taken them out (pull request 1838 of unicorn-engine/unicorn) and ask for neither.
+ */
+void *page_collection_lock_arm(void *uc, unsigned long first, unsigned long last);
+void page_collection_unlock_arm(void *pages);
+
+void *page_collection_lock_arm(void *uc, unsigned long first, unsigned long last)
+{
+    (void)uc;
+    (void)first;
+    (void)last;
+    return NULL;
+}
+
+void page_collection_unlock_arm(void *pages)
+{
+    (void)pages;
 }
