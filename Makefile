@@ -36,7 +36,8 @@ TEST_ELF:= $(foreach n,$(PRODUCTS:=-fast) selftest blink vectors,$(foreach c,$(C
 
 all: build/fuseline build/vchip $(ELF)
 
-# ---- three lanes: build/ is the product, build/asan/ the same under sanitizers, build/clang/ clang's opinion ----
+# ---- three lanes: build/ is the product, build/asan/ the same under sanitizers, build/clang/ clang's opinion: no objects,
+# for all its warnings come before code is made ----
 build/%.o: %.c | build/.packages $(GEN)
 	@mkdir -p $(@D)
 	$(Q)gcc $(CFLAGS) $(HARDEN) -c -o $@ $<
@@ -45,7 +46,7 @@ build/asan/%.o: %.c | build/.packages-check $(GEN)
 	$(Q)gcc $(CFLAGS) $(ASAN) -c -o $@ $<
 build/clang/%.o: %.c | build/.packages-check $(GEN)
 	@mkdir -p $(@D)
-	$(Q)clang $(CFLAGS) -O1 -c -o $@ $<
+	$(Q)clang $(CFLAGS) -O1 -MF $(@:.o=.d) -MT $@ -fsyntax-only $< && touch $@
 
 build/gen/%.inc: % # a number per byte: C11 promises string literals of 4095 characters only
 	@mkdir -p $(@D)
@@ -115,9 +116,15 @@ mutants: all $(SWEEP)
 
 # ---- parsers under libFuzzer: build/fuzz/NAME, one for each of tests/fuzz/NAME_fuzz.c ----
 FUZZ    := $(patsubst tests/fuzz/%_fuzz.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-build/fuzz/%: tests/fuzz/%_fuzz.c $(wildcard protocol/*.[ch]) hsm/hpke_host.c hsm/ecdsa_host.c hsm/rsa_host.c hsm/x25519_host.c server/body.c relay/batch.c relay/line.c relay/digest.c base/hex.c | build/.packages-check
+FUZZ_LIB:= $(wildcard protocol/*.c) $(patsubst %,hsm/%_host.c,hpke ecdsa rsa x25519) server/body.c relay/batch.c relay/line.c \
+           relay/digest.c base/hex.c
+FUZZING := -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+build/fuzz/obj/%.o: %.c | build/.packages-check
 	@mkdir -p $(@D)
-	$(Q)clang $(filter-out -M%,$(CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $(filter %.c,$^) -lcrypto
+	$(Q)clang $(CFLAGS) $(FUZZING) -c -o $@ $<
+build/fuzz/obj/lib.a: $(FUZZ_LIB:%.c=build/fuzz/obj/%.o)
+$(FUZZ): build/fuzz/%: build/fuzz/obj/tests/fuzz/%_fuzz.o build/fuzz/obj/lib.a
+	$(Q)clang $(FUZZING) -o $@ $^ -lcrypto
 
 # ---- firmware: build/firmware/NAME-CHIP.elf ----
 # sealed, identity, ...: the firmware stub of a scheme; sealed-fast, ...: the same with a message every 10 ms; selftest, blink,
