@@ -7,6 +7,7 @@
 
 #include "hsm/hpke_host.h"
 #include "protocol/bytes.h"
+#include "protocol/kem.h"
 #include "protocol/otp_image.h"
 #include "protocol/rekey.h"
 #include "protocol/rotate.h"
@@ -28,6 +29,7 @@ struct obey {
     const struct chip_desc *chip;
     struct core_device d;
     bool rekey;
+    uint8_t suite; /* of what the fleet's keys are; the authorities' are P-256 */
     enum form form;
     uint8_t now;   /* epoch or generation before the frame; it asks for the next */
     uint32_t last; /* the highest boot number that was ever given out */
@@ -68,9 +70,18 @@ static bool public_x(struct obey *o, unsigned key, uint8_t x[P256_LEN])
     return pair(o, key, d, x);
 }
 
+/* What a device has of a fleet's key.  No private one is needed, and of X25519 nearly every u is a point. */
+static bool fleet_name(struct obey *o, unsigned key, uint8_t name[P256_LEN])
+{
+    if (o->suite == SUITE_P256_CCM)
+        return public_x(o, key, name);
+    memset(name, 0x20 + (int)key, P256_LEN);
+    return true;
+}
+
 static struct profile profile_of(const struct obey *o)
 {
-    return profile_make(o->rekey ? 5 : 2, SUITE_P256_CCM, 1, POLICY_NVM_REQUIRED, 2, 1);
+    return profile_make(o->rekey ? 5 : 2, o->suite, 1, POLICY_NVM_REQUIRED, 2, 1);
 }
 
 static bool make_rotate(struct obey *o, uint8_t v, uint8_t epoch, uint8_t frame[ROTATE_LEN])
@@ -79,7 +90,7 @@ static bool make_rotate(struct obey *o, uint8_t v, uint8_t epoch, uint8_t frame[
     const struct rotate_mark mark = { v, epoch };
     uint8_t x[P256_LEN], ra_x[P256_LEN], d[P256_LEN], digest[SHA256_LEN], sig[ECDSA_LEN];
 
-    if (!pair(o, v == 0 ? KEY_RA : KEY_BACKUP, d, ra_x) || !public_x(o, KEY_EPOCHS + epoch, x) ||
+    if (!pair(o, v == 0 ? KEY_RA : KEY_BACKUP, d, ra_x) || !fleet_name(o, KEY_EPOCHS + epoch, x) ||
         rotate_digest(&o->crypto, &profile, mark, x, digest) != SEALED_OK ||
         !o->crypto.ecdsa_sign(o->crypto.io, d, digest, sig))
         return false;
@@ -121,7 +132,7 @@ static bool make(struct obey *o, uint8_t v, uint8_t next, uint8_t frame[ROTATE_L
 static bool make_image(struct obey *o, uint8_t image[OTP_IMAGE_LEN])
 {
     struct otp_image in = { .scheme = o->rekey ? 5 : 2,
-                            .suite = SUITE_P256_CCM,
+                            .suite = o->suite,
                             .fleet = 1,
                             .policy = POLICY_NVM_REQUIRED,
                             .epoch = o->rekey ? 0 : 1,
@@ -132,7 +143,8 @@ static bool make_image(struct obey *o, uint8_t image[OTP_IMAGE_LEN])
     memset(in.slot, 0xFF, sizeof in.slot);
     if (o->rekey)
         root(in.slot[0]);
-    else if (!public_x(o, KEY_IMAGE, in.slot[0]) || !public_x(o, KEY_RA, in.slot[1]) || !public_x(o, KEY_BACKUP, in.slot[2]))
+    else if (!fleet_name(o, KEY_IMAGE, in.slot[0]) || !public_x(o, KEY_RA, in.slot[1]) ||
+             !public_x(o, KEY_BACKUP, in.slot[2]))
         return false;
     return otp_image_encode(&o->crypto, &in, image) == OTP_OK;
 }
@@ -190,8 +202,8 @@ static bool key_is_whole(struct obey *o)
         memset(want, at(o), FRAME_SALT_LEN);
         return memcmp(o->d.side.salt, want, FRAME_SALT_LEN) == 0;
     }
-    return public_x(o, at(o) == 1 ? KEY_IMAGE : KEY_EPOCHS + at(o), want) &&
-           memcmp(o->d.side.pkRm + 1, want, sizeof want) == 0;
+    return fleet_name(o, at(o) == 1 ? KEY_IMAGE : KEY_EPOCHS + at(o), want) &&
+           memcmp(o->d.side.pkRm + kem_of(o->suite)->name, want, sizeof want) == 0;
 }
 
 static bool starts(struct obey *o, char why[200])
@@ -289,6 +301,7 @@ static enum case_end obey_case(struct world *w, const struct sweep_case *c, char
     w->shared->told.run[0].step = w->shared->told.run[1].step = -1;
     o = (struct obey){ .c = c,
                        .chip = chip_desc_find(c->variant % CHIPS == 0 ? "stm32l476" : "stm32f407"),
+                       .suite = strcmp(c->kind->name, "obey-rotate-x25519") == 0 ? SUITE_X25519_CCM : SUITE_P256_CCM,
                        .rekey = strncmp(c->kind->name, "obey-rekey", 10) == 0,
                        .form = (enum form)(c->variant / (CHIPS * TEARS)) };
     if (strcmp(c->kind->name, "obey-rotate-otp") == 0)
@@ -308,6 +321,7 @@ static void describe(unsigned variant, char *text, size_t max)
 
 const struct sweep_kind obey_kinds[] = {
     { .name = "obey-rotate", .variants = VARIANTS, .describe = describe, .whole = obey_case },
+    { .name = "obey-rotate-x25519", .variants = VARIANTS, .describe = describe, .whole = obey_case },
     { .name = "obey-rotate-otp", .variants = CHIPS * TEARS, .describe = describe, .whole = obey_case, .stride = 1 },
     { .name = "obey-rotate-twice",
       .pairs = true,
