@@ -28,15 +28,19 @@ void doctor_tell(struct doctor *d, const char *slot, const char *what, enum chec
 /* The checks of a line that provisions: registry, tokens and their keys, firmware.  app->config is loaded. */
 void doctor_line(struct doctor *d);
 
-/* What the server token, while it was open, said of [serve]'s key. */
+/* What the server token, while it was open, said of a key, or of several. */
 struct doctor_key {
-    bool looked; /* false: the key is no token's, or the token did not open */
+    bool looked; /* false: no key is the token's, or the token did not open */
     enum err_code rc;
     struct err e;
 };
 struct hsm;
-/* Is the key there, may it sign, and is it the certificate's?  No login of its own. */
+/* [serve]'s: is it there, may it sign, and is it the certificate's?  No login of its own. */
 void doctor_look_for_key(const struct doctor *d, struct hsm *server, struct doctor_key *out);
+
+/* Has it the keys of all fleets, as the registry knows them?  *n of them were looked at. */
+void doctor_look_for_fleets(const struct doctor *d, struct hsm *server, struct doctor_key *out, unsigned *n);
+void doctor_fleets(struct doctor *d, const struct doctor_key *keys, unsigned n); /* without fleets: nothing */
 
 /* The certificate and key of [serve]; without them, nothing. */
 void doctor_serve(struct doctor *d, const struct doctor_key *key);

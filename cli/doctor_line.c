@@ -30,7 +30,8 @@ struct keys { /* of one role's token */
     struct seen signer;
     bool wants_x25519; /* a product of suite 2 is there */
     uint8_t pk[32];
-    struct doctor_key tls;
+    struct doctor_key tls, fleet;
+    unsigned fleets;
 };
 
 /* ---- registry ---- */
@@ -89,8 +90,10 @@ static void look_for_keys(struct doctor *d, enum role role, struct hsm *h, struc
         keys->master.rc = master_find(h, &m, keys->master.kcv, &keys->master.e);
     if (role == ROLE_LOG)
         keys->signer.rc = signer_find(h, keys->signer.kcv, keys->pk, &keys->signer.e);
-    if (role == ROLE_SERVER)
+    if (role == ROLE_SERVER) {
         doctor_look_for_key(d, h, &keys->tls);
+        doctor_look_for_fleets(d, h, &keys->fleet, &keys->fleets);
+    }
     keys->open = true;
 }
 
@@ -256,6 +259,7 @@ void doctor_line(struct doctor *d)
         check_master(d, &keys[ROLE_LINE].master, &keys[ROLE_SERVER].master);
     if (keys[ROLE_LOG].open)
         check_signer(d, &keys[ROLE_LOG]);
+    doctor_fleets(d, &keys[ROLE_SERVER].fleet, keys[ROLE_SERVER].fleets);
     doctor_serve(d, &keys[ROLE_SERVER].tls);
     check_firmwares(d, schemes);
 }

@@ -202,3 +202,20 @@ lose() { # lose CLASS: the newest object file of that CKA_CLASS (2 public, 3 pri
     fl --json key new --ra
     refuses 69 key-lost "'ra'"
 }
+
+@test "doctor knows the fleets' keys: all there, without a public half, without a private one" {
+    fl --json doctor
+    [[ $output != *'"fleet keys"'* ]]
+    fl --json key new --ra
+    fl --json key new --backup-ra
+    fl --json product add p --chip stm32l476 --scheme sealed-fleet --lock 0
+    succeeds
+    fl --json doctor
+    prints '"check":"fleet keys","slot":null,"status":"ok","detail":"1, all in the server token"'
+    lose 2
+    fl --json doctor
+    prints '"check":"fleet keys","slot":null,"status":"ok"'
+    lose 3
+    fl --json doctor
+    prints '"check":"fleet keys","slot":null,"status":"fail"' '"name":"key-lost"' "fleet/1/1"
+}
