@@ -1,5 +1,5 @@
 /* P-256 of public numbers, on whose bits its time depends, by BearSSL's i31 integers (inner.h: 31-bit limbs, the first word
- * is the bit length): point decompression; and a small u P + v G, for a firmware that only verifies, once in years. */
+ * is the bit length): point decompression; and a small u P + v G, for a firmware that only verifies. */
 #include "firmware-stub/crypto_bearssl.h"
 
 #include <string.h>
