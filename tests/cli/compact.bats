@@ -17,7 +17,7 @@ device() { # device NAME SCHEME OPTION...: a compact product, a fresh part that 
     fl --json product add "$1" --chip "$chip" --scheme "$2" --compact "${@:3}"
     succeeds
     prints '"compact":true'
-    ctl new >/dev/null
+    ctl new >/dev/null && quick
     fl --json provision --product "$1" --slot a --burn
     verdict PASS done 0
     serial=$(json serial)

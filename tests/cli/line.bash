@@ -12,6 +12,7 @@ line() { # line [CHIP [PRODUCT OPTION...]]: $T provisions; with a chip: board in
     printf '[firmware]\npath = %s\n' "$FIRMWARE" >>"$T/fuseline.conf"
     [ -n "$chip" ] || return 0
     insert_board "$chip"
+    quick
     sed -i "/^\[slot a\]/a console = $board/usart" "$T/fuseline.conf"
     "$BUILD/fuseline" -C "$T" --json product add p --chip "$chip" --scheme sealed "${@:2}" >"$T/product"
 }

@@ -13,6 +13,7 @@ teardown() {
 
 whole() { # whole SCHEME CHIP [OPTION...]: product with these options, a plan, a device, again, its messages; the registry is sound
     insert_board "$2"
+    quick
     sed -i "/^\[slot a\]/a console = $board/usart" "$T/fuseline.conf"
     fl --json product add p --chip "$2" --scheme "$1" "${@:3}"
     succeeds

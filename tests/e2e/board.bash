@@ -48,6 +48,12 @@ ctl() { # ctl COMMAND...: one command to the board's control socket; prints the 
     "$BATS_TEST_DIRNAME/ctl" "$board/control" "$@"
 }
 
+# The present part's flash and OTP take no time, until the next part: half a second a device that shows nothing.  The data sheet's
+# times are in openocd_rows_*.bats, openocd_chip_test, interrupt_provision.bats and the demos.
+quick() {
+    ctl busy 0 >/dev/null
+}
+
 # ocd TCL...: a stock OpenOCD session on the board; $status and $output as `run` leaves them.  Each command between "; " is a
 # -c of its own, since OpenOCD prints the result of a -c, not of each command in it.
 ocd() {

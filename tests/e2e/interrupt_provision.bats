@@ -14,8 +14,8 @@ setup() {
     source "$BATS_TEST_DIRNAME/line.bash"
     cd "$T"
     at_slot l4 stm32l476
-    ctl busy 1000
     another_board
+    ctl busy 1000
 }
 
 teardown() {

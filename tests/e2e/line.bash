@@ -14,10 +14,11 @@ board_in() { # board_in SLOT CHIP: a new simulated board in a new slot; it is th
     board_start "$2" "$1"
     printf 'adapter driver remote_bitbang\nremote_bitbang port 0\nremote_bitbang host %s\n' "$board/jtag" >"$T/$1.cfg"
     printf '\n[slot %s]\nchip = %s\nadapter = %s.cfg\nconsole = %s/usart\n' "$1" "$2" "$1" "$1" >>"$T/fuseline.conf"
+    quick
 }
 
 another_board() { # in the present slot: blank, with another UID, and counters at zero
-    ctl new >"$T/new" && ctl stats clear >"$T/new"
+    ctl new >"$T/new" && quick && ctl stats clear >"$T/new"
 }
 
 at_slot() { # at_slot SLOT CHIP: the board that board_in put there is the present one again
