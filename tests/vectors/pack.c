@@ -128,17 +128,9 @@ static void pack_point(struct pack *p, const uint8_t *pk, long long id)
     add_field(p, even, sizeof even);
 }
 
-/* Two of three cases are of one flag, a point that is doubled on the way, each with another multiple: a chip gets every
- * fourth, and all cases of the other flags. */
 static void pack_ecdh(struct pack *p, const json_t *group, const json_t *t)
 {
     (void)group;
-    const char *flag = json_string_value(json_array_get(json_object_get(t, "flags"), 0));
-    bool doubling = strcmp(flag, "EdgeCaseDoubling") == 0;
-    if (p->few && doubling && number(t, "tcId") % 4 != 0) {
-        p->left_out++;
-        return;
-    }
     uint8_t pk[P256_PK_LEN], d[P256_LEN + 1] = { 0 };
     const char *d_hex = text(t, "private"), *pk_hex = text(t, "public");
     size_t d_len = strlen(d_hex) / 2;
@@ -150,7 +142,8 @@ static void pack_ecdh(struct pack *p, const json_t *group, const json_t *t)
         add_field(p, d + 1, P256_LEN);
         add_field(p, pk, sizeof pk);
         add_hex(p, text(t, "shared"));
-        if (!refused(t) && !doubling)
+        if (!refused(t) &&
+            strcmp(json_string_value(json_array_get(json_object_get(t, "flags"), 0)), "EdgeCaseDoubling") != 0)
             pack_point(p, pk, number(t, "tcId"));
     } else if (pk_len == 1 + P256_LEN && refused(t)) { /* compressed: only x reaches us */
         add_record(p, VECTOR_POINT, true, number(t, "tcId"), 2);

@@ -10,7 +10,8 @@
 struct pack {
     uint8_t *bytes; /* "FLV1" and records; from malloc, freed by pack_free */
     size_t len, max;
-    bool few; /* for a chip: of Wycheproof's ECDSA, ECDH and X25519 the cases that pack.c chooses; the host has all */
+    bool few; /* of Wycheproof's ECDSA only the cases that a verifier's own code can get wrong: half a second each on a chip
+               */
     unsigned left_out;
 };
 
