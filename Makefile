@@ -106,7 +106,9 @@ $(SENDERS): %: %.o build/lib.a
 	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
 soak-frames: all $(SENDERS) # FRAMES=N through relays to the server
 	@SEED=$(or $(SEED),1) tests/soak/frames.sh $(or $(FRAMES),1000000) build/frames.json
-soak: $(SWEEP) $(REAL) all soak-frames # CASES=N at random, SEED=S; before them the large counts
+soak-vectors: build/tests/firmware-stub/vectors_test build/firmware/vectors-all-stm32l476.elf # every copied vector on a chip
+	@ALL=1 $<
+soak: $(SWEEP) $(REAL) all soak-frames soak-vectors # CASES=N at random, SEED=S; before them the large counts
 	@$(SWEEP) --units $(or $(UNITS),100000) --serials $(or $(SERIALS),1000000) --seed $(or $(SEED),1)
 	@$(REAL) --soak $(or $(BOARDS),500) --seed $(or $(SEED),1)
 	@$(SWEEP) --cases $(or $(CASES),100000) --seed $(or $(SEED),1) --json build/soak.json
@@ -191,14 +193,19 @@ build/vectors/pack: build/tests/vectors/pack_main.o build/tests/vectors/pack.o b
 	$(Q)gcc $(LDFLAGS) -o $@ $^ $(LDLIBS)
 build/vectors/stm32l476: build/vectors/pack $(wildcard tests/vectors/*/*.json)
 	$(Q)$< --few $@ $(filter %.json,$^)
+build/vectors/all-stm32l476: build/vectors/pack $(wildcard tests/vectors/*/*.json)
+	$(Q)$< $@ $(filter %.json,$^)
 build/vectors/stm32f407: build/vectors/pack $(wildcard tests/vectors/*/*.json) # same core, same code: without the slow ones
 	$(Q)$< $@ $(filter-out %/ecdh_secp256r1_ecpoint_test.json %/ecdsa_secp256r1_sha256_p1363_test.json %/rsa_oaep_4096_sha256_mgf1sha256_test.json %/x25519_test.json,$(filter %.json,$^))
-build/firmware/vectors-%.elf: tests/firmware/vectors.c tests/firmware/startup.c tests/vectors/walk.c tests/firmware/%.ld \
-                              build/vectors/% $(STUB_DEP)
-	@mkdir -p $(@D)
-	$(Q)$(TEST_ARM) -Os -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src -D$(call chip,$*) '-DVECTORS_BLOB="build/vectors/$*"' -T tests/firmware/$*.ld \
-	    -o $@ $(filter tests/%.c,$^) firmware-stub/crypto_bearssl.c firmware-stub/ecdsa_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/p256_m31.c firmware-stub/x25519_bearssl.c firmware-stub/rsa_bearssl.c firmware-stub/mem.c $(wildcard protocol/*.c) \
+define VECTORS_RULE
+build/firmware/vectors-$(1)%.elf: tests/firmware/vectors.c tests/firmware/startup.c tests/vectors/walk.c tests/firmware/%.ld \
+                              build/vectors/$(1)% $$(STUB_DEP)
+	@mkdir -p $$(@D)
+	$$(Q)$$(TEST_ARM) -Os -I. -isystem build/bearssl/src/inc -isystem build/bearssl/src/src -D$$(call chip,$$*) '-DVECTORS_BLOB="build/vectors/$(1)$$*"' -T tests/firmware/$$*.ld \
+	    -o $$@ $$(filter tests/%.c,$$^) firmware-stub/crypto_bearssl.c firmware-stub/ecdsa_bearssl.c firmware-stub/p256_bearssl.c firmware-stub/p256_m31.c firmware-stub/x25519_bearssl.c firmware-stub/rsa_bearssl.c firmware-stub/mem.c $$(wildcard protocol/*.c) \
 	    build/bearssl/lib.a -lgcc
+endef
+$(eval $(call VECTORS_RULE,all-))$(eval $(call VECTORS_RULE,))
 
 # the protocol's own vectors: docs/vectors/*.json, with every step on the way (tests/vectors/docs/docs.h)
 DOCS_VECTORS := $(patsubst %.c,%.o,$(wildcard tests/vectors/docs/make*.c tests/vectors/docs/docs.c))
@@ -252,7 +259,7 @@ build/.packages-check: Makefile tests/packages | build/.packages
 	@tests/packages $(CHECK_PACKAGES)
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: all check sweep soak soak-frames mutants vectors demo bench size fuzz install clean
+.PHONY: all check sweep soak soak-frames soak-vectors mutants vectors demo bench size fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)
