@@ -160,7 +160,7 @@ lose() { # lose CLASS: the newest object file of that CKA_CLASS (2 public, 3 pri
     local f
     for f in $(ls -t "$T"/tokens/*/*.object); do
         [ "$(od -An -tu1 -j31 -N1 "$f" | tr -d ' ')" = "$1" ] || continue # SoftHSM2 writes it first, in clear
-        rm "$f" "${f/tokens/keep}"
+        rm -f "$f" "${f/tokens/keep}"
         return 0
     done
     return 1
@@ -218,4 +218,27 @@ lose() { # lose CLASS: the newest object file of that CKA_CLASS (2 public, 3 pri
     lose 3
     fl --json doctor
     prints '"check":"fleet keys","slot":null,"status":"fail"' '"name":"key-lost"' "fleet/1/1"
+}
+
+@test "nothing is recorded of a key before its files are synced and kept: new, product add" {
+    local d
+    fl --json key new --ra
+    fl --json key new --backup-ra
+    for d in "$T"/keep/*/; do mkdir "$d.fuseline-new"; done # nothing can be kept
+    fl --json key new --fleet 7
+    refuses 73 hsm-init keep
+    fl --json product add p --chip stm32l476 --scheme sealed-fleet --lock 0
+    refuses 73 hsm-init keep
+    fl audit list
+    [[ $output != *fleet* ]] || show
+    fl --json product list
+    [ -z "$output" ] || show
+    for d in "$T"/keep/*/; do rmdir "$d.fuseline-new"; done
+    lose 2
+    fl --json product add p --chip stm32l476 --scheme sealed-fleet --lock 0 # with the key that is there
+    succeeds
+    fl --json key list --role server
+    [[ $(grep '"fleet/1/1"' <<<"$output") == *'"state":"whole"'*'"epoch":"ACTIVE"'* ]] || show
+    fl --json key new --fleet 7
+    prints '"result":"kept"'
 }
