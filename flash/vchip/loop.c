@@ -10,6 +10,8 @@
 enum { PER_CLOCK = 8, STEP_MIN = 400, SLICE = 20000 };
 /* An answer is usually followed by the next question at once: wait for it awake before going to sleep. */
 static const uint64_t spin_ns = 60000, busy_link_ns = 500000;
+/* Then the code on the core, a loader mostly, waits for the debugger too, and the debugger perhaps for this processor. */
+static const uint64_t nap_ns = 50000, naps_end_ns = 200000;
 
 enum { FD_JTAG, FD_SIGNAL, FD_PTY, FD_CTL, FDS = FD_CTL + CTL_FDS };
 
@@ -32,8 +34,10 @@ static uint64_t patience(struct loop *l, uint64_t now, uint64_t last_traffic)
 {
     uint64_t next = board_next_ns(l->board);
 
-    if (next <= now || now - last_traffic < spin_ns)
+    if (now - last_traffic < spin_ns)
         return 0;
+    if (next <= now)
+        return now - last_traffic < naps_end_ns ? nap_ns : 0;
     return next == UINT64_MAX ? UINT64_MAX : next - now;
 }
 
