@@ -17,7 +17,7 @@
 #include "tests/vectors/docs/docs.h"
 
 static const char *const SCHEMES[] = { "sealed", "sealed-fleet", "identity", "secret", "derived", "session", "signup" };
-enum { N_SCHEMES = sizeof SCHEMES / sizeof *SCHEMES, PRODUCTS = 23 };
+enum { N_SCHEMES = sizeof SCHEMES / sizeof *SCHEMES, PRODUCTS = 25 };
 
 static bool seen[256]; /* header bytes of good frames */
 
