@@ -1,5 +1,6 @@
 #include "flash/vchip/loop.h"
 
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -10,8 +11,9 @@
 enum { PER_CLOCK = 8, STEP_MIN = 400, SLICE = 20000 };
 /* An answer is usually followed by the next question at once: wait for it awake before going to sleep. */
 static const uint64_t spin_ns = 60000, busy_link_ns = 500000;
-/* Then the code on the core, a loader mostly, waits for the debugger too, and the debugger perhaps for this processor. */
-static const uint64_t nap_ns = 50000, naps_end_ns = 200000;
+/* Then the code on the core, a loader mostly, waits for the debugger too, and where there are more of us than processors the
+ * debugger waits for this one: let it go, as long as somebody has taken it from us of late. */
+static const uint64_t nap_ns = 50000, naps_end_ns = 200000, crowd_ns = 20000000;
 
 enum { FD_JTAG, FD_SIGNAL, FD_PTY, FD_CTL, FDS = FD_CTL + CTL_FDS };
 
@@ -29,6 +31,17 @@ static void serial_line(struct loop *l, bool readable)
         usart_give(u, bytes[0]);
 }
 
+static bool crowded(struct loop *l, uint64_t now)
+{
+    struct rusage u;
+
+    if (getrusage(RUSAGE_SELF, &u) == 0 && u.ru_nivcsw != l->displaced) {
+        l->displaced = u.ru_nivcsw;
+        l->crowd_ends_ns = now + crowd_ns;
+    }
+    return now < l->crowd_ends_ns;
+}
+
 /* How long poll may sleep; ns. */
 static uint64_t patience(struct loop *l, uint64_t now, uint64_t last_traffic)
 {
@@ -37,7 +50,7 @@ static uint64_t patience(struct loop *l, uint64_t now, uint64_t last_traffic)
     if (now - last_traffic < spin_ns)
         return 0;
     if (next <= now)
-        return now - last_traffic < naps_end_ns ? nap_ns : 0;
+        return now - last_traffic < naps_end_ns && crowded(l, now) ? nap_ns : 0;
     return next == UINT64_MAX ? UINT64_MAX : next - now;
 }
 

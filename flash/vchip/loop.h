@@ -14,6 +14,8 @@ struct loop {
     struct pty *pty; /* NULL: no serial line */
     int signal_fd;   /* readable when the program shall end; -1: none */
     bool quit;       /* set from inside: end after this round */
+    long displaced;  /* how often another process has taken our processor; since then until crowd_ends_ns we are many */
+    uint64_t crowd_ends_ns;
 };
 
 void loop_run(struct loop *l);
