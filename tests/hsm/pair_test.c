@@ -312,6 +312,8 @@ static void test_halves_that_do_not_belong_together_are_refused(void **state)
     assert_ok(hsm_key_find(h, HSM_FLEET, "fleet/1/1", &k, &e)); /* so far it is a right one */
     hsm_key_free(k);
     assert_int_equal(h->f->C_DestroyObject(h->work, a), CKR_OK);
+    assert_ok(hsm_key_find(h, HSM_FLEET, "fleet/1/1", &k, &e)); /* alone the private half is one too: see above */
+    hsm_key_free(k);
     memcpy(der + 2, point_generator, 65);
     template_number(&pub, CKA_CLASS, CKO_PUBLIC_KEY);
     template_number(&pub, CKA_KEY_TYPE, CKK_EC);

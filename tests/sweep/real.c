@@ -406,6 +406,14 @@ static bool report(const struct options *o, double seconds)
     return good;
 }
 
+static bool is_kind(const char *name)
+{
+    for (unsigned k = 0; k < KINDS; k++)
+        if (strcmp(kinds[k].name, name) == 0)
+            return true;
+    return false;
+}
+
 int main(int argc, char *argv[])
 {
     static const struct option known[] = {
@@ -441,6 +449,10 @@ int main(int argc, char *argv[])
         default:
             return 64;
         }
+    if (o.only != NULL && !is_kind(o.only)) {
+        fprintf(stderr, "real: no kind is called '%s'\n", o.only);
+        return 64;
+    }
     o.stats = mmap(NULL, sizeof *o.stats * KINDS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (o.stats == MAP_FAILED || mkdtemp(root) == NULL)
         broken(root, strerror(errno));
