@@ -43,7 +43,7 @@ static void test_psk_device_sends_open_then_data_on_both_chips(void **state)
 /* As a phone reads the wire across a power loss in mid-frame: the rest of that frame must not take the next OPEN along. */
 static void power_goes_in_a_frame(const char *chip)
 {
-    enum { CUT = 20, ENOUGH = CUT + 200 };
+    enum { CUT = 20, OPEN = 61, ENOUGH = CUT + 200 };
     struct dut d;
     struct line l;
     struct peer_session s;
@@ -62,7 +62,7 @@ static void power_goes_in_a_frame(const char *chip)
     while (d.line_len < ENOUGH)
         dut_turn(&d);
     line_init(&l, LINE_COBS, false);
-    for (; at < d.line_len && kind != LINE_FRAME; at += used)
+    for (; at < d.line_len && (kind != LINE_FRAME || n < OPEN); at += used) /* cut at a zero byte, a piece decodes too */
         kind = line_feed(&l, d.line + at, d.line_len - at, &used, frame, &n);
     assert_int_equal(kind, LINE_FRAME);
     assert_true(rig_receive_open(&d.rig, frame, n, &s, data, &len));
