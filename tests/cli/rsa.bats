@@ -157,7 +157,7 @@ key_at() { # key_at ELF: offset in the file, address in flash of the place for t
     product stm32l476
     local n
     n=$(registry "SELECT hex(rsa_n) FROM fleet_key")
-    registry "UPDATE fleet_key SET rsa_n = x'${n%??}01'"
+    registry "UPDATE fleet_key SET rsa_n = x'${n%??}$(printf %02x $((0x${n: -2} ^ 2)))'"
     provision --burn
     verdict REFUSED product-keys 78
     tells "rsa/1/1"
