@@ -80,7 +80,7 @@ static enum err_code take_scheme(const struct app *app, struct product *p, struc
     const struct scheme *scheme = scheme_by_form(name, &p->suite);
     struct suggest s;
 
-    if (scheme != NULL && scheme_ready(scheme->id, p->suite)) {
+    if (scheme != NULL && scheme_spoken(scheme->id, p->suite)) {
         p->scheme = scheme->id;
         return product_policy(app, scheme, p, e);
     }

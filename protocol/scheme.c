@@ -57,17 +57,6 @@ bool scheme_spoken(uint8_t scheme, uint8_t suite)
     return s && suite != 0 && (s->suite[0] == suite || s->suite[1] == suite || s->suite[2] == suite);
 }
 
-bool scheme_ready(uint8_t scheme, uint8_t suite)
-{
-    /* apart from the rows above, which every firmware holds */
-    static const uint8_t ready[SCHEME_MAX + 1][3] = {
-        [1] = { ONE }, [2] = { ONE, TWO },      [3] = { ONE, TWO }, [4] = { ONE },
-        [5] = { ONE }, [6] = { ONE, TWO, RSA }, [8] = { ONE, TWO },
-    };
-    return scheme_spoken(scheme, suite) &&
-           (ready[scheme][0] == suite || ready[scheme][1] == suite || ready[scheme][2] == suite);
-}
-
 const char *scheme_form(uint8_t scheme, uint8_t suite)
 {
     const struct scheme *s = scheme_by_id(scheme);

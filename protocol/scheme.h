@@ -47,10 +47,8 @@ struct scheme {
 const struct scheme *scheme_by_id(uint8_t id);
 /* The row of exactly that name; NULL if there is none. */
 const struct scheme *scheme_by_name(const char *name);
-/* protocol/ can make and read its images and frames. */
+/* Its images and frames can be made and read, from the station to the verifier. */
 bool scheme_spoken(uint8_t scheme, uint8_t suite);
-/* ... and so can everybody else, from the station to the verifier. */
-bool scheme_ready(uint8_t scheme, uint8_t suite);
 
 /* A product is of a scheme in a suite.  What that is called in commands and firmware files, stable: the scheme's name in
  * suite 1, "session-rsa" and the like (scheme.c) in others.  NULL: no such scheme. */

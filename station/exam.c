@@ -24,7 +24,7 @@ static enum err_code check_product(struct task *t, struct err *e)
     if (strcmp(p->chip, d->name) != 0)
         return err_set(e, &station_fault[STATION_OTHER_CHIP], "exam", NULL, 0, "product '%s' is for %s, the slot has %s",
                        p->name, p->chip, d->name);
-    if (!scheme_ready(p->scheme, p->suite))
+    if (!scheme_spoken(p->scheme, p->suite))
         return err_set(e, &station_fault[STATION_SCHEME], "exam", NULL, 0, "product '%s', scheme %u, suite %u", p->name,
                        p->scheme, p->suite);
     if (p->lock == 2 && t->s->console == NULL)
