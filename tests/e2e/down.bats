@@ -55,7 +55,7 @@ stop() { # cut off
 }
 
 registry() {
-    sqlite3 -cmd '.timeout 5000' "$T/registry.db" "$1"
+    sqlite3 -cmd '.timeout 60000' "$T/registry.db" "$1"
 }
 
 queue() { # queue FILE [OPTION...]

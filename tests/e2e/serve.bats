@@ -104,7 +104,7 @@ receipts() { # receipts FLAG:HEX...: the answer is these, and nothing else
 }
 
 stored() { # stored N: frames in the registry
-    [ "$(sqlite3 "file:registry.db?mode=ro" 'SELECT count(*) FROM frame')" = "$1" ]
+    [ "$(sqlite3 -readonly -cmd '.timeout 60000' registry.db 'SELECT count(*) FROM frame')" = "$1" ]
 }
 
 shows() { # shows STATUS N: so many objects of that status on stdout
@@ -320,8 +320,11 @@ is_dead() { # is_dead PID: though perhaps nobody has asked how it ended
         sleep 0.05
     done
     kill -TERM "$server"
-    sleep 0.5
-    ! ask "$url/healthz" 2>/dev/null || return 1
+    for ((i = 0; i < 400; i++)); do
+        ask "$url/healthz" 2>/dev/null || break
+        sleep 0.05
+    done
+    ((i < 400)) # the door is shut
     touch go
     stops 0
     wait $client || true
@@ -367,22 +370,23 @@ is_dead() { # is_dead PID: though perhaps nobody has asked how it ended
 }
 
 @test "slow clients hold nobody up, and are ended" {
-    serve 'timeout = 1'
-    local i slow=()
+    serve 'timeout = 4'
+    local i open slow=()
     for i in {1..8}; do
         { printf 'POST /v1/frames HTTP/1.1\r\nHost: x\r\n' && for ((n = 0; n < 200; n++)); do printf 'X-%d: a\r\n' $n && sleep 0.1; done; } 2>/dev/null |
             openssl s_client -quiet -CAfile serve-cert.pem -connect "127.0.0.1:${url##*:}" >/dev/null 2>&1 3>&- &
         slow+=($!)
     done
     for ((i = 0; i < 400; i++)); do
-        [ "$(metric connections)" -lt 8 ] || break
+        open=$(metric connections)
+        [ "$open" -lt 8 ] || break
         sleep 0.05
     done
-    [ "$(metric connections)" -ge 8 ]
+    [ "$open" -ge 8 ]
     body "${f[0]}"
     post
     receipts 01:"${f[0]}"
-    for ((i = 0; i < 400; i++)); do # 3 s for a whole request, though never a second without a byte
+    for ((i = 0; i < 1200; i++)); do # 12 s for a whole request, though never a second without a byte
         [ "$(metric connections)" -gt 0 ] || break
         sleep 0.05
     done

@@ -49,7 +49,7 @@ within() { # within COMMAND...: it succeeds before our patience ends
 }
 
 registry() { # registry SQL
-    sqlite3 -cmd '.timeout 5000' "$T/registry.db" "$1"
+    sqlite3 -cmd '.timeout 60000' "$T/registry.db" "$1"
 }
 
 heard() { # heard SLOT EPOCH: an OPEN of that epoch, and DATA behind it

@@ -34,5 +34,5 @@ unserve() { # SIGTERM; returns its exit status
 }
 
 ask() { # ask SQL
-    sqlite3 -readonly "$T/w/registry.db" "$1"
+    sqlite3 -readonly -cmd '.timeout 60000' "$T/w/registry.db" "$1"
 }

@@ -150,11 +150,21 @@ class Server(http.server.ThreadingHTTPServer):
         pass  # a client that goes away is what the tests are about
 
 
+def listen(port):
+    """While nobody listened there, the port may have been given to some connection, for a moment."""
+    for _ in range(200):
+        try:
+            return Server(("127.0.0.1", port), Handler)
+        except OSError:
+            time.sleep(0.1)
+    return Server(("127.0.0.1", port), Handler)
+
+
 def main():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path("cert.pem"), path("key.pem"))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    server = Server(("127.0.0.1", int(text("port", "0"))), Handler)
+    server = listen(int(text("port", "0")))
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     recorded.update(bytes.fromhex(line) for line in text("recorded").split())
     with open(path("port.new"), "w") as f:
