@@ -30,11 +30,13 @@ insert_board() { # insert_board CHIP: a running board of that kind in slot `a`
 }
 
 fake_openocd() { # fake_openocd NAME: slot `a` with a stand-in for OpenOCD, tests/fakes/openocd-NAME
-    local openocd=openocd${1:+-$1}
+    local openocd=openocd${1:+-$1} limit
     printf 'adapter driver dummy\n' >"$T/a.cfg"
     # A copy, never a link: a test that writes to it must not reach the tree; and its name is ours alone, see none_left.
     [ ! -e "$FAKES/$openocd" ] || cp -L "$FAKES/$openocd" "$T/$openocd"
-    printf '[station]\nopenocd = %s\ntimeout_ms = 700\n[slot a]\nchip = stm32l476\nadapter = a.cfg\n' "$T/$openocd" \
+    # a fake that answers has its time; one that never does, little
+    case $1 in hang | hang-burning | endless | flood) limit=700 ;; *) limit=60000 ;; esac
+    printf '[station]\nopenocd = %s\ntimeout_ms = %s\n[slot a]\nchip = stm32l476\nadapter = a.cfg\n' "$T/$openocd" $limit \
         >"$T/fuseline.conf"
 }
 
@@ -48,7 +50,7 @@ config() { # config TEXT: fuseline.conf, with an adapter file a.cfg beside it
 }
 
 fl() { # fl ARGUMENT...: fuseline in $T; $status, $output (stdout) and $stderr as `run` leaves them
-    run --separate-stderr timeout -s KILL 60 "$BUILD/fuseline" -C "$T" "$@"
+    run --separate-stderr timeout -s KILL 300 "$BUILD/fuseline" -C "$T" "$@"
 }
 
 show() { # what happened, for a failed test
@@ -88,8 +90,8 @@ burns_nothing() { # the present board had no program pulse, of any kind
     [ "$(stat_of otp_pulses)" = 0 ] && [ "$(stat_of flash_pulses)" = 0 ] && [ "$(stat_of erases)" = 0 ] || { ctl stats && return 1; }
 }
 
-record() { # record BYTES: a file of random bytes, none of them all ones, at $T/record
-    head -c "$1" /dev/urandom | tr '\377' '\176' >"$T/record"
+record() { # record BYTES: a file of random bytes, none of them all ones or all zeros, at $T/record
+    head -c "$1" /dev/urandom | tr '\377\000' '\176\175' >"$T/record"
 }
 
 burn() { # burn [AT]: $T/record

@@ -11,7 +11,7 @@ teardown() {
 }
 
 init() { # init DIR: without -C, without a terminal
-    run --separate-stderr timeout -s KILL 60 setsid "$BUILD/fuseline" --json init "$@" </dev/null
+    run --separate-stderr timeout -s KILL 300 setsid "$BUILD/fuseline" --json init "$@" </dev/null
 }
 
 signer() { # the log's, as init told it

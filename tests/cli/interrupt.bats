@@ -18,6 +18,25 @@ start_burn() { # in the background, as from a terminal: with default signals (ba
     pid=$!
 }
 
+until_listening() { # SIGINT is the program's own affair now
+    local i caught
+    for i in {1..3000}; do
+        caught=$(awk '/^SigCgt/ { print $2 }' "/proc/$pid/status")
+        [ $((0x$caught & 2)) = 0 ] || return 0
+        sleep 0.02
+    done
+    echo "no handler" && cat "$T/err" && return 1
+}
+
+until_burning() {
+    local i
+    for i in {1..3000}; do
+        [ "$(stat_of otp_pulses)" -lt 2 ] || return 0
+        sleep 0.01
+    done
+    echo "no pulse" && cat "$T/err" && return 1
+}
+
 finish() { # the outcome as fl leaves it
     status=0
     wait "$pid" || status=$?
@@ -26,12 +45,9 @@ finish() { # the outcome as fl leaves it
 }
 
 interrupted_in_burn() { # interrupted_in_burn SIGNAL
-    ctl busy 100000 # about 8 ms a cell
+    ctl busy 1000000 # about 80 ms a cell
     start_burn
-    for i in {1..500}; do
-        [ "$(stat_of otp_pulses)" -ge 2 ] && break
-        sleep 0.01
-    done
+    until_burning
     kill -"$1" "$pid"
     finish
     refuses 81 interrupted-burned "repeat the same command"
@@ -63,10 +79,7 @@ interrupted_in_burn() { # interrupted_in_burn SIGNAL
     mkfifo "$T/in"
     exec 9<>"$T/in"
     start_burn "$T/in"
-    for i in {1..200}; do
-        [ "$(awk '/^Umask/ { print $2 }' "/proc/$pid/status")" = 0077 ] && break
-        sleep 0.01
-    done
+    until_listening
     sleep 0.2 # from start-up to the input
     kill -INT "$pid"
     finish
@@ -78,9 +91,10 @@ interrupted_in_burn() { # interrupted_in_burn SIGNAL
 @test "SIGINT while waiting for somebody to write its input: 75" {
     mkfifo "$T/in"
     start_burn "$T/in"
-    sleep 0.5
+    until_listening
+    sleep 0.2
     kill -INT "$pid"
-    for i in {1..50}; do
+    for i in {1..600}; do
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.1
     done
@@ -101,8 +115,10 @@ interrupted_in_burn() { # interrupted_in_burn SIGNAL
 
 @test "SIGINT before the first cell: 75, nothing burned" {
     fake_openocd hang # a start that takes its whole time limit
+    sed -i 's/^timeout_ms = .*/timeout_ms = 5000/' "$T/fuseline.conf" # the signal comes within it
     start_burn
-    sleep 0.3
+    until_listening
+    sleep 0.2
     kill -INT "$pid"
     finish
     [ "$status" = 75 ] || show
@@ -112,12 +128,9 @@ interrupted_in_burn() { # interrupted_in_burn SIGNAL
 }
 
 @test "a second SIGINT changes nothing" {
-    ctl busy 100000
+    ctl busy 1000000
     start_burn
-    for i in {1..500}; do
-        [ "$(stat_of otp_pulses)" -ge 2 ] && break
-        sleep 0.01
-    done
+    until_burning
     kill -INT "$pid"
     kill -INT "$pid" 2>/dev/null || true
     finish

@@ -169,7 +169,7 @@ open_hex() { # open_hex LINE...: these lines on stdin
     local pid=$! i
     exec 9<>"$T/fifo" # both ways: this never waits for a reader that died
     head -n 1 "$T/hex" >&9
-    for i in {1..100}; do
+    for i in {1..1200}; do
         [ -s "$T/out" ] && break
         sleep 0.05
     done
@@ -234,13 +234,16 @@ open_hex() { # open_hex LINE...: these lines on stdin
     restart
     fl --json open --console "$board/usart" --count 2 --seconds 20
     answers 2 0
-    "$BUILD/fuseline" -C "$T" --json open --console "$board/usart" --seconds 5 >/dev/null 2>&1 3>&- &
-    local pid=$!
-    sleep 0.5
+    "$BUILD/fuseline" -C "$T" --json open --console "$board/usart" --seconds 60 >/dev/null 2>&1 3>&- &
+    local pid=$! i
+    for i in {1..1200}; do # not by trying the lock: that could refuse it to the listener
+        grep -q " $pid " /proc/locks && break
+        sleep 0.05
+    done
     fl --json open --console "$board/usart" --seconds 1
     refuses 75 console-busy "$board/usart"
     kill -TERM $pid
-    wait $pid
+    wait $pid || [ $? = 75 ]
 }
 
 @test "what the device says of itself goes to stderr, cleaned, and is no frame" {

@@ -232,7 +232,7 @@ teardown() {
 
 @test "a stdout that can't be written: the board is done and recorded, and the exit status is 74" {
     line stm32l476
-    run --separate-stderr bash -c "timeout 60 $BUILD/fuseline -C $T --json provision --product p --slot a --burn >/dev/full"
+    run --separate-stderr bash -c "timeout 300 $BUILD/fuseline -C $T --json provision --product p --slot a --burn >/dev/full"
     [ "$status" = 74 ]
     provision --burn
     verdict PASS already-done 0
@@ -241,7 +241,7 @@ teardown() {
 @test "a signal before the burn: 75; a second run passes" {
     line stm32l476
     ctl busy 5000 || true
-    for delay in 0.02 0.05 0.1 0.2 0.5; do # a process that is not up yet dies of it without a word
+    for delay in 0.02 0.05 0.1 0.2 0.5 1 2 5 10 20; do # a process that is not up yet dies of it without a word
         timeout -s INT "$delay" "$BUILD/fuseline" -C "$T" --json provision --product p --slot a --burn >"$T/out" 2>"$T/err" || true
         [ ! -s "$T/out" ] || break
     done

@@ -303,7 +303,7 @@ cut_board() { # cut_board CELL [HOW]: the present board loses power in its burn
     cp "$T/fuseline.conf" "$T/conf"
     socat "pty,link=$T/quiet,raw,echo=0" "exec:sleep 60" >/dev/null 2>&1 3>&- & # a console that nobody answers
     local quiet=$! i
-    for i in {1..100}; do
+    for i in {1..1200}; do
         [ -e "$T/quiet" ] && break
         sleep 0.05
     done

@@ -5,7 +5,6 @@
 setup_file() {
     source "$BATS_TEST_DIRNAME/line.bash"
     line_make
-    sed -i 's/^\[station\]$/&\ntimeout_ms = 1500/' "$T/fuseline.conf"
     board_in l4 stm32l476
     product meter stm32l476
 }
@@ -43,7 +42,7 @@ finish() { # the outcome as fl leaves it
 
 until_stat() { # until_stat NAME N: the board's counter has come so far
     local i
-    for i in {1..1500}; do
+    for i in {1..3000}; do
         [ "$(stat_of "$1")" -lt "$2" ] || return 0
         sleep 0.01
     done
@@ -96,7 +95,7 @@ interrupted() { # interrupted VERDICT CODE EXIT: what the signalled run has told
 }
 
 in_mid_burn() { # in_mid_burn SIGNAL...
-    ctl busy 200000 # about 16 ms a cell
+    ctl busy 1000000 # about 80 ms a cell
     start
     until_stat otp_pulses 2
     local signal
@@ -129,28 +128,36 @@ in_mid_burn() { # in_mid_burn SIGNAL...
 }
 
 @test "SIGTERM while the proof is awaited: 81, completed" {
-    local i busy=424d4c46020000000100000020000000 # the mailbox: magic, BUSY, proof, 32 bytes of challenge
-    start
-    for i in {1..1000}; do
-        [[ $(ctl find $busy) != "ok 1 "* ]] || break
-        sleep 0.01
+    local i try busy=424d4c46020000000100000020000000 # the mailbox: magic, BUSY, proof, 32 bytes of challenge
+    for try in {1..5}; do # the proof takes a third of a second, in which we may be looking elsewhere
+        [ $try = 1 ] || { another_board && ctl busy 1000; }
+        start
+        for i in {1..3000}; do
+            [[ $(ctl find $busy) != "ok 1 "* ]] && kill -0 "$pid" 2>/dev/null || break
+            sleep 0.01
+        done
+        kill -TERM "$pid" 2>/dev/null || true
+        finish
+        [ "$status" = 0 ] || break
     done
-    kill -TERM "$pid"
-    interrupted FAIL interrupted-burned 81
+    verdict FAIL interrupted-burned 81
+    serial=$(value serial)
     [[ $output == *'"proof":'* ]] || show
     [ "$(value state)" = VERIFIED ]
     completes
 }
 
 @test "SIGSTOP in the middle of the burn, longer than any time limit, and SIGCONT: PASS" {
-    ctl busy 200000
+    sed -i.patient 's/^timeout_ms = .*/timeout_ms = 3000/' "$T/fuseline.conf"
+    ctl busy 200000 # about 16 ms a cell
     start
     until_stat otp_pulses 2
     kill -STOP "$pid"
-    sleep 2
+    sleep 4
     ctl busy 1000
     kill -CONT "$pid"
     finish
+    mv "$T/fuseline.conf.patient" "$T/fuseline.conf"
     verdict PASS done 0
 }
 
