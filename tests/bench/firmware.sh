@@ -18,7 +18,7 @@ pids+=($!)
 until grep -q ready "$T/log"; do sleep 0.02; done
 ctl() {
     local answer
-    answer=$(echo "$*" | socat -t 5 - "UNIX-CONNECT:$T/control")
+    answer=$(echo "$*" | socat -t 60 - "UNIX-CONNECT:$T/control")
     case $answer in ok*) echo "$answer" ;; *) echo "firmware.sh: $*: $answer" >&2 && exit 1 ;; esac
 }
 instructions() { ctl stats | tr ' ' '\n' | sed -n 's/^instructions=//p'; }

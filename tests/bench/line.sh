@@ -29,7 +29,7 @@ for _ in {1..200}; do
 done
 ctl() {
     local answer
-    answer=$(echo "$*" | socat -t 5 - "UNIX-CONNECT:$T/control")
+    answer=$(echo "$*" | socat -t 60 - "UNIX-CONNECT:$T/control")
     case $answer in ok*) echo "$answer" ;; *) echo "line.sh: $*: $answer" >&2 && exit 1 ;; esac
 }
 printf 'adapter driver remote_bitbang\nremote_bitbang port 0\nremote_bitbang host %s\n' "$T/jtag" >"$T/adapter.cfg"

@@ -24,7 +24,7 @@ for _ in {1..200}; do
 done
 ctl() {
     local answer
-    answer=$(echo "$*" | socat -t 5 - "UNIX-CONNECT:$T/control")
+    answer=$(echo "$*" | socat -t 60 - "UNIX-CONNECT:$T/control")
     case $answer in ok*) echo "$answer" ;; *) echo "otp_burn.sh: $*: $answer" >&2 && exit 1 ;; esac
 }
 

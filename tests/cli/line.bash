@@ -9,6 +9,7 @@ FIRMWARE=$BUILD/firmware
 line() { # line [CHIP [PRODUCT OPTION...]]: $T provisions; with a chip: board in slot a, with a console, and product p
     local chip=${1:-}
     "$BUILD/fuseline" init "$T" >"$T/init" 2>&1 || { cat "$T/init" && return 1; }
+    patient
     printf '[firmware]\npath = %s\n' "$FIRMWARE" >>"$T/fuseline.conf"
     [ -n "$chip" ] || return 0
     insert_board "$chip"
@@ -41,12 +42,6 @@ untouched() { # the present board: no pulse of any kind, in OTP or flash
     burns_nothing
 }
 
-restart() { # the present board, with nothing of before left on its console
-    ctl power off >/dev/null
-    timeout 0.2 cat "$board/usart" >/dev/null || true
-    ctl power on >/dev/null
-}
-
 capture() { # capture N: restarts the present board; the bytes of its first N frames, as sent, into $T/raw
     restart
     timeout -s KILL 30 perl -we '
@@ -77,7 +72,7 @@ hexes() { # hexes FILE: the frames of a COBS stream, one in hex a line
 }
 
 fl_in() { # fl_in INPUT ARGUMENT...: fl with that file as stdin
-    run --separate-stderr timeout -s KILL 60 "$BUILD/fuseline" -C "$T" "${@:2}" <"$1"
+    run --separate-stderr timeout -s KILL 300 "$BUILD/fuseline" -C "$T" "${@:2}" <"$1"
 }
 
 full_disk() { # full_disk BYTES COMMAND...: the disk has room for so many bytes in the registry and its journal

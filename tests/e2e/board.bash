@@ -28,8 +28,8 @@ board_start() { # board_start CHIP NAME: leaves its process id in $board/pid
         --usart "$board/usart" >"$board/log" 2>&1 3>&- &
     echo $! >"$board/pid"
     local i
-    for i in {1..200}; do
-        [ -S "$board/jtag" ] && [ -S "$board/control" ] && return 0
+    for i in {1..3000}; do
+        grep -q '^ready' "$board/log" && return 0
         sleep 0.02
     done
     echo "vchip did not start:" && cat "$board/log"
@@ -59,7 +59,7 @@ quick() {
 ocd() {
     local args=() c
     while read -r c; do args+=(-c "$c"); done < <(printf '%s\n' "$@" | sed 's/; /\n/g')
-    run timeout -s KILL 30 env -i PATH="$PATH" openocd \
+    run timeout -s KILL 120 env -i PATH="$PATH" openocd \
         -c "gdb_port disabled; telnet_port disabled; tcl_port disabled" \
         -c "adapter driver remote_bitbang; remote_bitbang port 0; remote_bitbang host $board/jtag" \
         -f "target/$name.cfg" \
@@ -102,7 +102,22 @@ codes() { # the "code N" lines of the session are these, in order
     [ "$seen" = "$*" ] || { echo "codes $seen, not $*" && echo "$output" && return 1; }
 }
 
+drain() { # what the present board said before: a pseudo-terminal keeps what nobody read, a serial port does not
+    dd if="$board/usart" of=/dev/null bs=4096 iflag=nonblock 2>/dev/null || true
+}
+
+restart() { # the present board, with nothing of before left on its console
+    ctl power off >/dev/null
+    drain
+    ctl power on >/dev/null
+}
+
+patient() { # a machine with much to do is no reason to call OpenOCD hung
+    sed -i 's/^\[station\]$/&\ntimeout_ms = 60000/' "$T/fuseline.conf"
+}
+
 slot() { # slot NAME: the present board as a slot of $T/fuseline.conf
+    [ -e "$T/fuseline.conf" ] || { echo '[station]' >"$T/fuseline.conf" && patient; }
     printf 'adapter driver remote_bitbang\nremote_bitbang port 0\nremote_bitbang host %s\n' "$board/jtag" >"$T/$1.cfg"
     printf '[slot %s]\nchip = %s\nadapter = %s.cfg\n' "$1" "$chip" "$1" >>"$T/fuseline.conf"
 }

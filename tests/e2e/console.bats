@@ -41,8 +41,7 @@ is_locked_not_done() {
     verdict PASS already-done 0
     [ "$(stat_of otp_refused)" = 0 ]
     # and the device runs on: nothing of ours touches it after its start
-    drain
-    ctl power cycle
+    restart
     fl --json open --console a/usart --count 2 --seconds 20
     opens opened 2
 }

@@ -17,7 +17,7 @@ title() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 say() { printf '\n\033[1m$ %s\033[0m\n' "$*" && "$@"; }
 hand() { # hand SLOT COMMAND...: what the operator's hand does to the board
     local answer
-    answer=$(echo "${*:2}" | socat -t 5 - "UNIX-CONNECT:$line/$1.control")
+    answer=$(echo "${*:2}" | socat -t 60 - "UNIX-CONNECT:$line/$1.control")
     [ "${answer%% *}" = ok ] || { echo "demo: board $1: $2: $answer" >&2 && exit 1; }
 }
 
@@ -26,8 +26,10 @@ board() { # board SLOT CHIP: a simulated board, and its slot in the configuratio
         >"$line/$1.log" 2>&1 &
     pids+=($!)
     printf 'adapter driver remote_bitbang\nremote_bitbang port 0\nremote_bitbang host %s\n' "$line/$1.jtag" >"$line/$1.cfg"
+    # the boards are programs, too: one that has no processor for a while is not gone
+    grep -q '^timeout_ms' "$line/fuseline.conf" || sed -i 's/^\[station\]$/&\ntimeout_ms = 60000/' "$line/fuseline.conf"
     printf '\n[slot %s]\nchip = %s\nadapter = %s.cfg\nconsole = %s.usart\n' "$1" "$2" "$1" "$1" >>"$line/fuseline.conf"
-    for _ in {1..500}; do
+    for _ in {1..6000}; do
         if grep -q ready "$line/$1.log"; then break; fi
         sleep 0.01
     done

@@ -30,9 +30,10 @@ each provision
 
 title "power, and what the devices send"
 for slot in "${slots[@]}"; do
-    hand "$slot" power cycle
+    hand "$slot" power off
     # a pseudo-terminal keeps what nobody read of the session before; a serial port does not
     dd if="$line/$slot.usart" of=/dev/null bs=4096 iflag=nonblock 2>"$dir/drained" || true
+    hand "$slot" power on
 done
 each listen
 

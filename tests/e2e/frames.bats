@@ -173,8 +173,7 @@ as_if_never_seen() { # what was offered before left no trace: the device's own f
 
 @test "a console can be read as it comes" {
     at_slot f4 stm32f407
-    drain
-    ctl power cycle
+    restart
     fl --json open --console f4/usart --count 2 --seconds 20
     succeeds
     opens opened 2

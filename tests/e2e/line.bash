@@ -6,6 +6,7 @@ source "$BATS_TEST_DIRNAME/../cli/board.bash"
 line_make() { # in setup or setup_file: the line, without slots
     begin
     "$BUILD/fuseline" init "$T" >"$T/init.out" 2>&1 || { cat "$T/init.out" && return 1; }
+    patient
     export T BUILD
 }
 
@@ -46,7 +47,7 @@ plug() { # plug PRODUCT SLOT [OPTION...]: provision, with a hand at the plug tha
         done
     ) >"$T/plug" 3>&- &
     local hand=$!
-    run --separate-stderr bash -c 'timeout -s KILL 60 "$1" -C "$2" --json provision --product "$3" --slot "$4" --burn "${@:5}" 2> >(tee "$2/told" >&2)' _ "$BUILD/fuseline" "$T" "$@"
+    run --separate-stderr bash -c 'timeout -s KILL 300 "$1" -C "$2" --json provision --product "$3" --slot "$4" --burn "${@:5}" 2> >(tee "$2/told" >&2)' _ "$BUILD/fuseline" "$T" "$@"
     kill $hand 2>/dev/null || true
     wait $hand || true
 }
@@ -79,10 +80,11 @@ unburned() { # the present board had no OTP pulse
 
 frames_of() { # frames_of N: what the present board sends after a power cycle, N frames at least: one in hexadecimal a line
     local i reader
+    ctl power off >"$T/cycle"
     drain
     cat "$board/usart" >"$T/sent" 2>"$T/old" 3>&- &
     reader=$!
-    ctl power cycle >"$T/cycle"
+    ctl power on >"$T/cycle"
     for ((i = 0; i < 600; i++)); do
         [ "$(tr -s '\0' <"$T/sent" | tr -dc '\0' | wc -c)" -le "$1" ] || break # one before each frame, and one behind it
         sleep 0.05
@@ -114,10 +116,6 @@ refuses_frames() { # refuses_frames N: exit 1, so many refused, none of their da
     opens refused "$1" || return 1
     [[ $output != *'"data":"'* ]] || { echo "data of a refused frame" && show; } || return 1
     [ "$stderr" = "fuseline: 0 opened, 0 duplicate, $1 refused" ] || { echo "stderr: $stderr" && return 1; }
-}
-
-drain() { # what the present board said before
-    timeout 0.3 cat "$board/usart" >"$T/old" || true
 }
 
 hash_line() { # everything the line keeps: registry, tokens, configuration

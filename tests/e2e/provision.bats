@@ -179,8 +179,7 @@ is_quarantined_when_torn() {
         [ "$(ctl rdp)" = "ok 2" ]
         fl --json otp read --slot $slot
         refuses 69 no-chip
-        drain
-        ctl power cycle
+        restart
         fl --json open --console "$slot/usart" --count 1 --seconds 20
         succeeds
         opens opened 1

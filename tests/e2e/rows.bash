@@ -63,7 +63,9 @@ row_reset_halt() {
 }
 
 row_resume() {
-    ocd init "$load_counter; resume; sleep 20; halt; reg r0; set a [lindex [reg r0] 2]; if {\$a > 1000} {echo counted}"
+    ocd init "$load_counter; set a 0" \
+        "for {set i 0} {\$i < 500 && \$a <= 1000} {incr i} {resume;sleep 20;halt;set a [lindex [reg r0] 2]}" \
+        "if {\$a > 1000} {echo counted}"
     exits 0
     says counted
 }
@@ -75,14 +77,14 @@ row_step() {
 }
 
 row_hw_breakpoint() {
-    ocd init "$load_counter; bp 0x0800000c 2 hw; resume; wait_halt 1000; reg pc; rbp 0x0800000c; reg r0"
+    ocd init "$load_counter; bp 0x0800000c 2 hw; resume; wait_halt 20000; reg pc; rbp 0x0800000c; reg r0"
     exits 0
     says "halted due to breakpoint" "pc (/32): 0x0800000c" "r0 (/32): 0x00000001"
 }
 
 row_soft_breakpoint() {
     ocd init "reset halt; mww 0x20000000 0x30012000; mww 0x20000004 0xbf00e7fd; reg pc 0x20000000; reg xPSR 0x01000000" \
-        "bp 0x20000004 2; resume; wait_halt 1000; reg pc; rbp 0x20000004; mdh 0x20000004"
+        "bp 0x20000004 2; resume; wait_halt 20000; reg pc; rbp 0x20000004; mdh 0x20000004"
     exits 0
     says "halted due to breakpoint" "pc (/32): 0x20000004" "0x20000004: e7fd"
 }
@@ -221,11 +223,15 @@ row_selftest_firmware() { # .data, .bss, SVC, SysTick, PendSV, interrupts, WFI, 
     elf=$BUILD/firmware/selftest-$chip.elf
     local result
     result=$(symbol selftest_result)
-    timeout 20 cat "$board/usart" >"$T/usart.txt" 3>&- &
-    local reader=$!
+    timeout 120 cat "$board/usart" >"$T/usart.txt" 3>&- &
+    local reader=$! i
     ocd init "reset halt; flash write_image erase $elf; verify_image $elf; reset run" \
-        "for {set i 0} {\$i < 500 && [read_memory $result 32 1] ni {0x600dc0de 0xbadc0de5}} {incr i} {sleep 10}" \
-        "mdw $result 3; sleep 50"
+        "for {set i 0} {\$i < 3000 && [read_memory $result 32 1] ni {0x600dc0de 0xbadc0de5}} {incr i} {sleep 10}" \
+        "mdw $result 3"
+    for i in {1..400}; do
+        ! grep -q PASS "$T/usart.txt" || break
+        sleep 0.05
+    done
     kill "$reader" || true
     exits 0
     says "$result: 600dc0de"

@@ -39,7 +39,7 @@ within() { # within COMMAND...: it succeeds before our patience ends
         sleep 0.2
     done
 }
-registry() { sqlite3 -readonly -cmd '.timeout 5000' line/registry.db "$1"; }
+registry() { sqlite3 -readonly -cmd '.timeout 60000' line/registry.db "$1"; }
 field() { sed -n 's/.*"'"$1"'":"\{0,1\}\([^",}]*\).*/\1/p'; } # field KEY: of the JSON on standard input
 
 bytes_of() { # bytes_of HEADER: as docs/protocol.md says

@@ -47,6 +47,7 @@ found_in() { # found_in FILE...: prints the names of those that hold a spelling 
 whole_flow() { # whole_flow PREFIX...: from nothing to opened frames; each fuseline runs behind PREFIX; two boards are left in place
     local slot
     "$@" "$BUILD/fuseline" init "$T"
+    patient
     [ -z "${module:-}" ] || sed -i "s|^module = .*|module = $module|" "$T/fuseline.conf"
     board_in l4 stm32l476
     board_in f4 stm32f407
@@ -56,9 +57,7 @@ whole_flow() { # whole_flow PREFIX...: from nothing to opened frames; each fusel
     for slot in l4 f4; do
         "$@" "$BUILD/fuseline" -C "$T" --json provision --product $slot --slot $slot --burn || return 1
         board=$T/$slot
-        ctl power off
-        timeout 0.2 cat "$board/usart" >/dev/null || true # a pseudo-terminal keeps what nobody read of the session before
-        ctl power on
+        restart
         "$@" "$BUILD/fuseline" -C "$T" --json open --console "$board/usart" --count 2 --seconds 20 || return 1
         "$@" "$BUILD/fuseline" -C "$T" otp show --slot $slot
     done

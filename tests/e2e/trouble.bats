@@ -211,7 +211,7 @@ rc=$?
 cp small/registry.db after.db
 exit $rc
 END
-    ctl busy 1000 # so that there is a during
+    ctl busy 5000 # so that there is a during
     small_disk bash "$T/late.sh" || { cat "$T/late.out" "$T/late.err" && return 1; }
     grep -q -E 'BURNING|VERIFIED' "$T/during" # it was in time
     grep -q '"verdict":"PASS","code":"done"' "$T/late.out"
