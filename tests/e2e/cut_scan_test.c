@@ -12,6 +12,7 @@
 #include "tests/e2e/vchip_process.h"
 
 enum { DR_LEN = 36, IR_APACC = 0xB, IR_DPACC = 0xA, AP_CSW = 0, AP_TAR = 4, AP_DRW = 0xC };
+enum { OPENOCD_MS = 60000 }; /* never waited for */
 
 static struct vchip board;
 static const struct chip_desc *desc;
@@ -91,7 +92,9 @@ static void open_controller(void)
 
 static void probe(void)
 {
-    const struct openocd_slot slot = { .name = "a", .desc = desc, .adapter = adapter, .call_ms = 1000 };
+    const struct openocd_slot slot = {
+        .name = "a", .desc = desc, .adapter = adapter, .start_ms = OPENOCD_MS, .call_ms = OPENOCD_MS
+    };
     struct chip_identity id;
     struct chip *chip;
     struct err e;
@@ -162,7 +165,7 @@ static void test_the_same_write_sent_whole_is_burned(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         cut_after(chips[i], DR_LEN);
-        for (int ms = 0; ms < 10000 && vchip_stat(&board, "otp_pulses") == 0; ms++)
+        for (int ms = 0; ms < 60000 && vchip_stat(&board, "otp_pulses") == 0; ms++)
             usleep(1000);
         assert_int_equal(vchip_stat(&board, "otp_pulses"), 1);
         end_board();

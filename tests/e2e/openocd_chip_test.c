@@ -12,7 +12,7 @@
 #include "flash/otp.h"
 #include "tests/e2e/vchip_process.h"
 
-enum { LEN = 176, LATE = 5 };
+enum { LEN = 176, LATE = 5, OPENOCD_MS = 60000 /* never waited for */, HUNG_MS = 1000 /* waited for */ };
 
 static const char *const chips[] = { "stm32l476", "stm32f407" };
 static struct vchip board;
@@ -38,7 +38,9 @@ static void must_be(enum err_code rc, enum flash_fault_id want)
 
 static void open_with(const char *cfg, const struct chip_desc *desc)
 {
-    const struct openocd_slot slot = { .name = "a", .desc = desc, .adapter = cfg, .call_ms = 1000 };
+    const struct openocd_slot slot = {
+        .name = "a", .desc = desc, .adapter = cfg, .start_ms = OPENOCD_MS, .call_ms = OPENOCD_MS
+    };
 
     must(openocd_open(&chip, &slot, &e));
 }
@@ -172,6 +174,8 @@ static int go_signal;
 
 static void at_the_fifth(void *io, uint32_t done, uint32_t total)
 {
+    struct openocd *o = (struct openocd *)chip;
+
     (void)io;
     (void)total;
     if (done != LATE)
@@ -179,7 +183,9 @@ static void at_the_fifth(void *io, uint32_t done, uint32_t total)
     if (go_away != NULL)
         vchip_do(&board, "%s", go_away);
     else
-        kill(((struct openocd *)chip)->rpc.proc.pid, go_signal);
+        kill(o->rpc.proc.pid, go_signal);
+    if (go_signal == SIGSTOP)
+        o->slot.call_ms = HUNG_MS;
 }
 
 static void test_whatever_goes_away_in_a_burn_the_next_one_finishes(void **state)
@@ -200,6 +206,7 @@ static void test_whatever_goes_away_in_a_burn_the_next_one_finishes(void **state
             go_away = row[r].command;
             go_signal = row[r].signal;
             must_be(burn(at_the_fifth), FLASH_CONTACT_LOST);
+            ((struct openocd *)chip)->slot.call_ms = OPENOCD_MS;
             vchip_do(&board, "power on");
             vchip_do(&board, "insert");
             must(chip_probe(chip, &id, &e));

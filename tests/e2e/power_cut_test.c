@@ -20,6 +20,7 @@ enum {
     IMAGE_LEN = 176,    /* bytes of OTP: one device identity */
     FIRMWARE_LEN = 128, /* bytes of flash */
     CLOCK_CUTS = 60,
+    OPENOCD_MS = 60000, /* never waited for */
 #ifdef __SANITIZE_ADDRESS__
     EVERY = 6,
 #else
@@ -55,7 +56,9 @@ struct lane {
 
 static enum err_code visit_open(const struct lane *l, struct chip **chip, struct chip_identity *id, struct err *e)
 {
-    const struct openocd_slot slot = { .name = "test", .desc = l->desc, .adapter = l->adapter };
+    const struct openocd_slot slot = {
+        .name = "test", .desc = l->desc, .adapter = l->adapter, .start_ms = OPENOCD_MS, .call_ms = OPENOCD_MS
+    };
     enum err_code rc = openocd_open(chip, &slot, e);
     return rc != ERR_OK ? rc : chip_probe(*chip, id, e);
 }

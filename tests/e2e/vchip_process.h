@@ -30,7 +30,7 @@ struct vchip {
     char answer[65536]; /* last answer of the control socket, without its newline */
 };
 
-enum { START_TRIES = 500, START_STEP_MS = 10 };
+enum { START_TRIES = 6000, START_STEP_MS = 10 };
 
 static inline void broken(const char *what, const char *detail)
 {

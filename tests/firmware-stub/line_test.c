@@ -96,7 +96,9 @@ static void open_bench(struct bench *b, const char *chip)
     assert_non_null(f);
     fprintf(f, "adapter driver remote_bitbang\nremote_bitbang port 0\nremote_bitbang host %s\n", jtag);
     assert_int_equal(fclose(f), 0);
-    const struct openocd_slot slot = { .name = "bench", .desc = b->desc, .adapter = adapter };
+    const struct openocd_slot slot = {
+        .name = "bench", .desc = b->desc, .adapter = adapter, .start_ms = DUT_WAIT_MS, .call_ms = DUT_WAIT_MS
+    };
     assert_int_equal(openocd_open(&b->chip, &slot, &e), ERR_OK);
     const char *dir = getenv("FL_FIRMWARE");
     snprintf(elf, sizeof elf, "%s/sealed-%s.elf", dir != NULL ? dir : "build/firmware", chip);

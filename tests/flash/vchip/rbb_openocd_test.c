@@ -22,7 +22,7 @@
 
 #define OPENOCD "/usr/bin/openocd"
 
-enum { LIMIT_MS = 20000, IMAGE_LEN = 9999, IMAGE_AT = 0x0F01 }; /* odd on purpose, and across three 4 KB blocks */
+enum { LIMIT_MS = 60000, IMAGE_LEN = 9999, IMAGE_AT = 0x0F01 }; /* odd on purpose, and across three 4 KB blocks */
 
 static char dir[] = "/tmp/rbb_openocd_test.XXXXXX";
 static char sock[64], image[64], dump[64];
