@@ -298,18 +298,19 @@ static void test_the_core_stalls_while_the_flash_it_runs_from_is_busy(void **sta
 
     open_board(&f, chip_desc_find("stm32l476"));
     plant_loop(&f);
-    silicon_busy_scale(board_silicon(f.board), 1000);
+    silicon_busy_scale(board_silicon(f.board), 50000);
     board_run(f.board, 1000);
     uint64_t before = instructions(&f);
     assert_true(before >= 1000);
     assert_int_equal(board_next_ns(f.board), 0);
     put(&f, 0x40022008, 4, 0x45670123);
     put(&f, 0x40022008, 4, 0xCDEF89AB);
-    put(&f, 0x40022014, 4, 1u << 16 | 5u << 3 | 1u << 1); /* STRT, page 5, PER: takes 22 ms */
+    put(&f, 0x40022014, 4, 1u << 16 | 5u << 3 | 1u << 1); /* STRT, page 5, PER: takes 1.1 s */
     board_run(f.board, 1000);
     assert_int_equal(instructions(&f), before);
     assert_true(board_next_ns(f.board) > clock_mono_ns() - 1000000);
-    clock_sleep_ms(30);
+    while (silicon_busy(board_silicon(f.board)))
+        clock_sleep_ms(5);
     board_run(f.board, 1000);
     assert_true(instructions(&f) >= before + 1000);
     board_close(f.board);
