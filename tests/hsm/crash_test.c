@@ -238,7 +238,10 @@ static enum hsm_key_kind nth_kind(unsigned n)
     return kinds[n % (sizeof kinds / sizeof *kinds)];
 }
 
-static void make_keys_for_ever(void)
+enum { MANY_KEYS = 40, WHOLE_FILES = 1 + MANY_KEYS + (MANY_KEYS + 2) / 3 /* the token, one a KEK, two a signer */ };
+
+/* Till it is killed.  All but the last, however late the kill is: that one is have_all's. */
+static void make_many_keys(void)
 {
     struct hsm *h = NULL;
     struct hsm_key *k;
@@ -246,12 +249,12 @@ static void make_keys_for_ever(void)
 
     if (hsm_open(&h, line_uri, &by_uri, ws, &e) != ERR_OK)
         _exit(1);
-    for (unsigned n = 0;; n++)
+    for (unsigned n = 0; n < MANY_KEYS - 1; n++)
         if (hsm_key_ensure(h, nth_kind(n), nth(label, n), &k, NULL, &e) != ERR_OK)
             _exit(1);
+    for (;;)
+        (void)pause();
 }
-
-enum { MANY_KEYS = 40, WHOLE_FILES = 1 + MANY_KEYS + (MANY_KEYS + 2) / 3 /* the token, one a KEK, two a signer */ };
 
 /* Each label, from the first to one that was never begun, can be had. */
 static void have_all(void)
@@ -280,8 +283,8 @@ static void test_a_key_cut_in_its_making_is_passed_over(void **state)
         pid_t child = fork();
 
         if (child == 0)
-            make_keys_for_ever();
-        sleep_us(6000);
+            make_many_keys();
+        wait_till_begun(child, 1); /* the token's own is there */
         kill_within(child, 10000);
         have_all();
         cut += files_of("*") > WHOLE_FILES;

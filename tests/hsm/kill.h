@@ -58,6 +58,15 @@ static inline int files_of(const char *which)
     return n;
 }
 
+/* Till the child has begun a file more; or has failed: then its kill does. */
+static inline void wait_till_begun(pid_t child, int files)
+{
+    int status;
+
+    while (files_of("*") == files && waitpid(child, &status, WNOHANG) == 0)
+        sleep_us(500);
+}
+
 static inline const char *nth(char label[HSM_LABEL], unsigned n)
 {
     (void)snprintf(label, HSM_LABEL, "k-%u", n);
