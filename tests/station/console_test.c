@@ -126,6 +126,7 @@ static void test_telemetry_noise_and_pieces_around_the_answer_are_passed_over(vo
 {
     (void)state;
     far.mood = FAR_CHATS;
+    line.station.again_ms = 400; /* and ten of these for the answer behind a proof that is none */
     (void)done();
 }
 
@@ -142,7 +143,7 @@ static void refused_and_mended(enum far_mood mood, const struct fault *f)
 {
     far.mood = mood;
     far.cycle_at = far.looks + 2;
-    line.station.console_ms = mood == FAR_SILENT ? 4 * SHORT_MS : 20000;
+    line.station.console_ms = mood == FAR_SILENT ? 10 * SHORT_MS : 20000; /* many times again_ms */
     expect_fault(true, f, VERDICT_FAIL);
     assert_int_equal(row().state, DEV_LOCKED);
     far.mood = FAR_GOOD;
@@ -346,7 +347,7 @@ static void test_a_silent_board_that_has_answered_since_its_start_wants_a_power_
 {
     (void)state;
     (void)done();
-    line.station.silent_ms = 600;
+    line.station.silent_ms = 5 * SHORT_MS; /* its refusal comes within one, and then nothing */
     far.cycle_at = 0;
     expect_fault(true, &station_fault[STATION_CONSOLE_TIMEOUT], VERDICT_REFUSED);
     assert_non_null(strstr(e.subject, "since its start"));

@@ -62,7 +62,6 @@ static void test_a_proof_of_nobody_is_refused(void **state)
 
     (void)state;
     assert_ok(registry_quarantine(line.registry, serial, DEV_PROVED, "test", &e));
-    line.station.silent_ms = 300;
     far_cycle();
     assert_int_not_equal(provision(true), ERR_OK);
     assert_int_equal(line.r.verdict, line.r.has_device ? VERDICT_FAIL : VERDICT_REFUSED);

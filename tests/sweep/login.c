@@ -16,7 +16,7 @@
 
 #include "tests/sweep/trap.h"
 
-enum { ALONE, WITH_ANOTHER, WAYS, PATIENCE_MS = 10000, EVERY = 5 /* calls, with another: waiting takes long */ };
+enum { ALONE, WITH_ANOTHER, WAYS, PATIENCE_MS = 60000, EVERY = 5 /* calls, with another: waiting takes long */ };
 
 static struct {
     struct world *w;

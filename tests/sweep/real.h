@@ -63,7 +63,7 @@ void lane_count(struct lane *l, unsigned product);
 void lane_provision(struct lane *l, unsigned product, const struct real_fault *f, struct real_run *r);
 /* Run fuseline with these words; stdout goes to l->dir/out.  Exit status. */
 int lane_fuseline(struct lane *l, const char *const word[]);
-bool lane_orphans(struct lane *l); /* something that was started still runs, after 5 s of patience */
+bool lane_orphans(struct lane *l); /* something that was started still runs, after a minute of patience */
 
 /* tests/sweep/real_check.c: the invariants, of the board in the slot and of all devices of the lane. */
 bool real_check(struct lane *l, unsigned product, const struct real_fault *f, const struct real_run *run, unsigned runs,

@@ -6,7 +6,12 @@
 
 const char *const real_product[PRODUCTS] = { "plain", "psk" };
 
-enum { OPENOCD_TIMEOUT_MS = 2000, PATIENCE_MS = 5000, RUN_MAX_S = 150 };
+enum {
+    OPENOCD_TIMEOUT_MS = 20000, /* never waited for */
+    HUNG_TIMEOUT_MS = 2000,     /* waited for: where OpenOCD may hang */
+    PATIENCE_MS = 60000,
+    RUN_MAX_S = 150
+};
 
 struct args {
     char text[24][256];
@@ -105,18 +110,23 @@ static void init(struct lane *l)
         broken("fuseline init", l->dir);
 }
 
-static void use_openocd(struct lane *l, const char *openocd)
+static void use_openocd(struct lane *l, const char *openocd, unsigned timeout_ms)
 {
     char text[1024];
 
     (void)snprintf(
         text, sizeof text,
-        "[station]\nid = 1\nopenocd = %s\ntimeout_ms = %d\n[registry]\npath = registry.db\n"
+        "[station]\nid = 1\nopenocd = %s\ntimeout_ms = %u\n[registry]\npath = registry.db\n"
         "[hsm line]\ntoken = line\nmodule = /usr/lib/softhsm/libsofthsm2.so\npin-source = file:pins/line.pin\n"
         "[hsm server]\ntoken = server\nmodule = /usr/lib/softhsm/libsofthsm2.so\npin-source = file:pins/server.pin\n"
         "[slot s]\nchip = %s\nadapter = adapter.cfg\n",
-        openocd, OPENOCD_TIMEOUT_MS, l->desc->name);
+        openocd, timeout_ms, l->desc->name);
     write_text(l, "fuseline.conf", "w", text);
+}
+
+static void use_real(struct lane *l, unsigned timeout_ms)
+{
+    use_openocd(l, "/usr/bin/openocd", timeout_ms);
 }
 
 void lane_open(struct lane *l, const char *root, const char *chip)
@@ -132,7 +142,7 @@ void lane_open(struct lane *l, const char *root, const char *chip)
     (void)snprintf(adapter, sizeof adapter, "adapter driver remote_bitbang\nremote_bitbang port 0\nremote_bitbang host %s\n",
                    l->board.jtag);
     write_text(l, "adapter.cfg", "w", adapter);
-    use_openocd(l, "/usr/bin/openocd");
+    use_real(l, OPENOCD_TIMEOUT_MS);
     for (unsigned p = 0; p < PRODUCTS; p++) {
         const char *const words[] = { "product",  "add",    real_product[p], "--chip",           chip,
                                       "--scheme", "sealed", "--lock",        p == 0 ? "0" : "1", p == 0 ? NULL : "--psk",
@@ -291,13 +301,13 @@ static void use_fake(struct lane *l, const char *name)
     char *real = realpath(fake, NULL);
     if (real == NULL)
         broken(fake, strerror(errno));
-    use_openocd(l, real);
+    use_openocd(l, real, HUNG_TIMEOUT_MS);
     free(real);
 }
 
 void lane_provision(struct lane *l, unsigned product, const struct real_fault *f, struct real_run *r)
 {
-    const bool by_strace = f->how == BY_STRACE;
+    const bool by_strace = f->how == BY_STRACE, stops = f->how == BY_SIGNAL && f->signal == SIGSTOP;
     pid_t child;
     int status;
 
@@ -306,6 +316,8 @@ void lane_provision(struct lane *l, unsigned product, const struct real_fault *f
         vchip_do(&l->board, "%s", f->text);
     if (f->how == BY_FAKE)
         use_fake(l, f->text);
+    if (stops)
+        use_real(l, HUNG_TIMEOUT_MS);
     child = start_provision(l, product, by_strace ? f->call : NULL, by_strace ? f->text : NULL);
     if (f->how == BY_SIGNAL)
         r->fired = strike(l, child, f);
@@ -314,8 +326,8 @@ void lane_provision(struct lane *l, unsigned product, const struct real_fault *f
     r->exit = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     if (by_strace)
         r->fired = was_injected(l);
-    if (f->how == BY_FAKE)
-        use_openocd(l, "/usr/bin/openocd");
+    if (f->how == BY_FAKE || stops)
+        use_real(l, OPENOCD_TIMEOUT_MS);
     told(l, r);
 }
 
