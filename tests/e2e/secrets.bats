@@ -118,7 +118,7 @@ needles() { # the PSK of both boards, and the PINs
     # files that are left: the line's own folder, and any temporary ones; a board's state is silicon
     local files
     mapfile -d '' files < <(find "$T" "${TMPDIR:-/tmp}" /dev/shm /var/tmp -xdev -maxdepth 4 -type f -newer "$G/stamp" -user "$(id -un)" \
-        -size -4096k -not -path "$G/*" -not -path "$T/*/state" -not -path "$T/pins/*" -print0 2>/dev/null)
+        -size -4096k -not -path "$G/*" -not -path "$T/*/state" -not -path "$T/pins/*" -not -path '*/fuseline-frames.*' -print0 2>/dev/null)
     [ "${#files[@]}" -ge 10 ]
     seen=$(found_in "${files[@]}")
     [ -z "$seen" ] || { echo "found in: $seen" && return 1; }
