@@ -5,7 +5,7 @@
 
 #include "flash/openocd/session.h"
 
-enum { WIPE_CODE_LEN = 16, WIPE_STEP = 16, SAMPLES = 8, SAMPLE_WORDS = 16, WIPE_MS = 2000 };
+enum { WIPE_CODE_LEN = 16, WIPE_STEP = 16, SAMPLES = 8, SAMPLE_WORDS = 16, WIPE_MS = 4000 };
 
 enum err_code openocd_read_words(struct openocd *o, const struct ask *a, uint32_t addr, uint32_t *words, size_t n,
                                  struct err *e)
