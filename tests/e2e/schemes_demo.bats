@@ -17,10 +17,11 @@ value() { # value FILTER: of the last line
 @test "each scheme is DONE, heard, of the table's bytes, rotated or rekeyed" {
     "$demo" all >"$T/out" 2>&1 3>&- || { cat "$T/out" && return 1; }
     [ "$(value 'd["demo"], d["rotated"], d["rekeyed"]')" = "ok True True" ]
-    [ "$(value '[s["done"] for s in d["schemes"].values()]')" = "[1, 1, 1, 1, 1, 1, 1, 1, 1]" ]
+    [ "$(value '[s["done"] for s in d["schemes"].values()]')" = "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]" ]
     [ "$(value 'min(s["opened"] for s in d["schemes"].values()) >= 3')" = True ]
-    [ "$(value '" ".join("%s:%d:%d" % (n, s["first_bytes"], s["later_bytes"]) for n, s in d["schemes"].items())')" = \
-        "sealed:73:28 sealed-psk:73:28 sealed-fleet:74:28 identity:141:92 secret:34:34 derived:34:34 session:66:28 session-rsa:513:28 signup:173:92" ]
+    local want="sealed:73:28 sealed-psk:73:28 sealed-fleet:74:28 sealed-fleet-x25519:74:28 identity:141:92 identity-x25519:141:92"
+    want+=" secret:34:34 derived:34:34 session:66:28 session-x25519:66:28 session-rsa:513:28 signup:173:92 signup-x25519:173:92"
+    [ "$(value '" ".join("%s:%d:%d" % (n, s["first_bytes"], s["later_bytes"]) for n, s in d["schemes"].items())')" = "$want" ]
     [ "$(value 'all(10000 < s["flash_bytes"] <= 32768 for s in d["schemes"].values())')" = True ]
     [ "$(value 'd["schemes"]["session-rsa"]["flash_bytes"] <= 24576')" = True ]
     [ "$(value 'd["schemes"]["session-rsa"]["opened"] >= 3')" = True ]

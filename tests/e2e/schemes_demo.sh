@@ -10,16 +10,20 @@ source "$(dirname "$0")/demo.bash"
 
 # product, scheme, chip, first byte of its first and of its later frames, bytes that a signature adds to these, other options.
 table='
-sealed       sealed       stm32l476 20 49 0  --lock 1
-sealed-psk   sealed       stm32f407 20 49 0  --psk --lock 2
-sealed-fleet sealed-fleet stm32l476 21 49 0  --two-way --lock 1
-identity     identity     stm32f407 22 49 64 --two-way --lock 2
-secret       secret       stm32l476 55 55 0  --lock 2
-derived      derived      stm32f407 55 55 0  --two-way --lock 2
-session      session      stm32f407 31 49 0  --two-way --lock 1
-session-rsa  session-rsa  stm32f407 30 49 0  --two-way --lock 1
-signup       signup       stm32l476 23 49 64 --two-way --lock 2'
-rotating=(sealed-fleet identity session signup)
+sealed              sealed              stm32l476 20 49 0  --lock 1
+sealed-psk          sealed              stm32f407 20 49 0  --psk --lock 2
+sealed-fleet        sealed-fleet        stm32l476 21 49 0  --two-way --lock 1
+sealed-fleet-x25519 sealed-fleet-x25519 stm32f407 21 49 0  --two-way --lock 1
+identity            identity            stm32f407 22 49 64 --two-way --lock 2
+identity-x25519     identity-x25519     stm32l476 22 49 64 --two-way --lock 2
+secret              secret              stm32l476 55 55 0  --lock 2
+derived             derived             stm32f407 55 55 0  --two-way --lock 2
+session             session             stm32f407 31 49 0  --two-way --lock 1
+session-x25519      session-x25519      stm32l476 31 49 0  --two-way --lock 1
+session-rsa         session-rsa         stm32f407 30 49 0  --two-way --lock 1
+signup              signup              stm32l476 23 49 64 --two-way --lock 2
+signup-x25519       signup-x25519       stm32f407 23 49 64 --two-way --lock 2'
+rotating=({sealed-fleet,identity,session,signup}{,-x25519})
 slots=()
 declare -A scheme chip first later signature options fleet phone
 while read -r slot s c f l more o; do
@@ -117,7 +121,7 @@ of_slot() { # of_slot SLOT: its row and its JSON; leaves them in $row and $json
     [ "$done_" = 1 ] || wrong "$1 is not DONE"
     ((opened >= enough)) || wrong "$1: $opened frames opened"
     [ "$have" = "$want" ] || wrong "$1: first byte and length of its frames: $(paste -sd, <<<"$have"); by docs/protocol.md: $(paste -sd, <<<"$want")"
-    row=$(printf '%-13s %-10s %5s %7s %6s %6s %6s' "$1" "${chip[$1]}" "$done_" "$opened" "${bytes[0]:-0}" "${bytes[1]:-0}" "$flash")
+    row=$(printf '%-19s %-10s %5s %7s %6s %6s %6s' "$1" "${chip[$1]}" "$done_" "$opened" "${bytes[0]:-0}" "${bytes[1]:-0}" "$flash")
     json="\"$1\":{\"done\":$done_,\"opened\":$opened,\"first_bytes\":${bytes[0]:-0},\"later_bytes\":${bytes[1]:-0},\"flash_bytes\":$flash}"
 }
 
@@ -158,7 +162,7 @@ say fuseline -C line device list
 say fuseline -C line reconcile || wrong "registry, keys, log and frames do not say the same"
 [ "$(grep -c '^{"status":"opened"' served)" = "$(registry 'SELECT count(*) FROM frame')" ] || wrong "serve did not say what it recorded"
 
-printf '\n%-13s %-10s %5s %7s %6s %6s %6s\n' scheme chip done opened first later flash
+printf '\n%-19s %-10s %5s %7s %6s %6s %6s\n' scheme chip done opened first later flash
 parts=()
 for slot in "${slots[@]}"; do
     of_slot "$slot"
