@@ -28,15 +28,6 @@ until_listening() { # SIGINT is the program's own affair now
     echo "no handler" && cat "$T/err" && return 1
 }
 
-until_burning() {
-    local i
-    for i in {1..3000}; do
-        [ "$(stat_of otp_pulses)" -lt 2 ] || return 0
-        sleep 0.01
-    done
-    echo "no pulse" && cat "$T/err" && return 1
-}
-
 finish() { # the outcome as fl leaves it
     status=0
     wait "$pid" || status=$?
@@ -47,7 +38,7 @@ finish() { # the outcome as fl leaves it
 interrupted_in_burn() { # interrupted_in_burn SIGNAL
     ctl busy 1000000 # about 80 ms a cell
     start_burn
-    until_burning
+    until_stat otp_pulses 2
     kill -"$1" "$pid"
     finish
     refuses 81 interrupted-burned "repeat the same command"
@@ -130,7 +121,7 @@ interrupted_in_burn() { # interrupted_in_burn SIGNAL
 @test "a second SIGINT changes nothing" {
     ctl busy 1000000
     start_burn
-    until_burning
+    until_stat otp_pulses 2
     kill -INT "$pid"
     kill -INT "$pid" 2>/dev/null || true
     finish

@@ -235,11 +235,8 @@ open_hex() { # open_hex LINE...: these lines on stdin
     fl --json open --console "$board/usart" --count 2 --seconds 20
     answers 2 0
     "$BUILD/fuseline" -C "$T" --json open --console "$board/usart" --seconds 60 >/dev/null 2>&1 3>&- &
-    local pid=$! i
-    for i in {1..1200}; do # not by trying the lock: that could refuse it to the listener
-        grep -q " $pid " /proc/locks && break
-        sleep 0.05
-    done
+    local pid=$!
+    until_locked $pid
     fl --json open --console "$board/usart" --seconds 1
     refuses 75 console-busy "$board/usart"
     kill -TERM $pid

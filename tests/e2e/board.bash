@@ -132,3 +132,21 @@ part_holds() { # part_holds ADDR FILE: the part's memory, past all protection
 stat_of() { # stat_of NAME: a counter of the board
     ctl stats | tr ' ' '\n' | sed -n "s/^$1=//p"
 }
+
+until_stat() { # until_stat NAME N: the board's counter has come so far
+    local i
+    for i in {1..3000}; do
+        [ "$(stat_of "$1")" -lt "$2" ] || return 0
+        sleep 0.01
+    done
+    echo "$1 stays below $2" && ctl stats && return 1
+}
+
+until_locked() { # until_locked PID: it has a lock; not by trying the lock, which could refuse it to that process
+    local i
+    for i in {1..1200}; do
+        ! grep -q " $1 " /proc/locks || return 0
+        sleep 0.05
+    done
+    echo "$1 has no lock" && return 1
+}

@@ -130,11 +130,8 @@ is_locked_not_done() {
 @test "a console that someone listens to is refused before anything is written: 75" {
     locked_board stm32l476 1
     "$BUILD/fuseline" -C "$T" open --console "$board/usart" --seconds 60 >/dev/null 2>&1 3>&- &
-    local pid=$! i
-    for ((i = 0; i < 200; i++)); do # not by trying the lock: that could refuse it to the listener
-        grep -q " $pid " /proc/locks && break
-        sleep 0.05
-    done
+    local pid=$!
+    until_locked $pid
     provision p a
     kill $pid && wait $pid || true
     verdict REFUSED console-in-use 75

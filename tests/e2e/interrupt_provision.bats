@@ -40,15 +40,6 @@ finish() { # the outcome as fl leaves it
     stderr=$(cat "$T/err")
 }
 
-until_stat() { # until_stat NAME N: the board's counter has come so far
-    local i
-    for i in {1..3000}; do
-        [ "$(stat_of "$1")" -lt "$2" ] || return 0
-        sleep 0.01
-    done
-    echo "$1 stays below $2" && ctl stats && return 1
-}
-
 completes() { # the same command again; $serial: what the first one had told, null if it had come to none
     [ "$(stat_of otp_refused)" = 0 ]
     [ -z "$(pgrep -f "^[^ ]*openocd.*$T/l4.cfg" || true)" ]

@@ -422,7 +422,7 @@ console() { # a pseudo-terminal $T/tty, its far end $T/device
     kill "${pids[0]}" && wait "${pids[0]}" || true
     soon grep -q "the console is gone" "$T/err"
     console
-    soon grep -q " $RELAY " /proc/locks
+    until_locked $RELAY
     sleep 1.5 # it looks once a second; what is written before waits in the terminal
     frames 2 2 | cobs >"$T/device"
     soon has_lines 2 "$H/recorded"

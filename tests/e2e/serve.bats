@@ -307,7 +307,7 @@ is_dead() { # is_dead PID: though perhaps nobody has asked how it ended
     {
         printf 'POST /v1/frames HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n' \
             "$(stat -c %s body)"
-        for ((i = 0; i < 200; i++)); do
+        for ((i = 0; i < 2400; i++)); do
             [ ! -e go ] || break
             sleep 0.05
         done
@@ -324,7 +324,7 @@ is_dead() { # is_dead PID: though perhaps nobody has asked how it ended
         ask "$url/healthz" 2>/dev/null || break
         sleep 0.05
     done
-    ((i < 400)) # the door is shut
+    ((i < 400)) && [ ! -s late ] # the door is shut, and who has begun still waits
     touch go
     stops 0
     wait $client || true

@@ -86,18 +86,27 @@ static uint32_t next_sample_ms(struct dut *d, struct peer_session *s)
     return get32(data + 4);
 }
 
-/* The interval of the product's own build is a second. */
+/* The interval of the product's own build is a second, by its clock each time, and by ours unless we were halted each time. */
 static void test_product_build_sends_once_a_second(void **state)
 {
     struct dut d;
     struct peer_session s;
     uint8_t frame[FRAME_MAX];
+    bool by_ours = false;
     (void)state;
     dut_open(&d, "stm32l476", "sealed", false, true);
     dut_start(&d);
     (void)dut_expect_open(&d, frame, &s);
-    uint32_t first = next_sample_ms(&d, &s);
-    assert_in_range(next_sample_ms(&d, &s) - first, 1000, 1100);
+    uint32_t last = next_sample_ms(&d, &s);
+    for (int i = 0; i < 5 && !by_ours; i++) {
+        uint64_t before = clock_mono_ns();
+        uint32_t next = next_sample_ms(&d, &s);
+        uint64_t ms = (clock_mono_ns() - before) / 1000000;
+        assert_in_range(next - last, 1000, 1100);
+        by_ours = ms >= 300 && ms <= 3000;
+        last = next;
+    }
+    assert_true(by_ours);
     dut_close(&d);
 }
 
