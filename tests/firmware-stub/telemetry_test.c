@@ -86,7 +86,7 @@ static uint32_t next_sample_ms(struct dut *d, struct peer_session *s)
     return get32(data + 4);
 }
 
-/* The interval of the product's own build is a second, by its clock each time, and by ours unless we were halted each time. */
+/* The interval of the product's own build is a second: by its clock always, by ours unless we were halted each time. */
 static void test_product_build_sends_once_a_second(void **state)
 {
     struct dut d;
